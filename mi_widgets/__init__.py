@@ -1,0 +1,30 @@
+"""Map, search, cluster and view materials data in JupyterLab, from xarray computations a script can call as well."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public names and where they live; a module is imported when its name is first used.
+_LAZY = {
+    "PeakMapper": "mi_widgets.widgets",
+    "datasets": "mi_widgets.datasets",
+    "io": "mi_widgets.io",
+    "link": "mi_widgets.widgets",
+    "peaks": "mi_widgets.peaks",
+    "plots": "mi_widgets.plots",
+    "widgets": "mi_widgets.widgets",
+}
+
+__all__ = ["PeakMapper", "__version__", "datasets", "io", "link", "peaks", "plots", "widgets"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mi_widgets' has no attribute {name!r}")
+    module = importlib.import_module(_LAZY[name])
+    return module if module.__name__.rpartition(".")[2] == name else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

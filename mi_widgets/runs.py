@@ -1,0 +1,75 @@
+"""Long work as a generator of finished parts, so that it can be shown, stopped and kept."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+__all__ = ["Part", "Progress", "block_size", "collect", "timed_blocks"]
+
+#: What `collect` and every ``progress=`` argument accept: called with each part.
+Progress = Callable[["Part"], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished part of a long run.
+
+    Attributes
+    ----------
+    done, total : int
+        Units of work finished so far and in all (pixels, steps, frames).
+    result : object
+        Everything finished so far; what is missing is NaN with status ``not_run``. The last part holds the whole.
+    index : object
+        What is new in this part: flat pixel numbers, a step, a frame.
+    message : str
+        What is being done, for a progress bar.
+    """
+
+    done: int
+    total: int
+    result: Any
+    index: Any = None
+    message: str = ""
+
+
+def collect(parts: Iterable[Part], progress: Progress | None = None) -> Any:
+    """Run a generator of parts to its end and return the result of the last one.
+
+    Parameters
+    ----------
+    parts : iterable of Part
+        What an ``iter_*`` function gives.
+    progress : callable, optional
+        Called with each part as it arrives.
+
+    Returns
+    -------
+    object
+        ``result`` of the last part; None if there was none.
+    """
+    result = None
+    for part in parts:
+        result = part.result
+        if progress is not None:
+            progress(part)
+    return result
+
+
+def block_size(seconds_per_item: float, n_items: int, *, target: float = 0.3, least: int = 1) -> int:
+    """Number of items that take about `target` seconds: the length of one part."""
+    if seconds_per_item <= 0:
+        return max(least, n_items)
+    return int(min(max(least, target / seconds_per_item), max(least, n_items)))
+
+
+def timed_blocks(n_items: int, first: int, *, target: float = 0.3) -> Iterator[slice]:
+    """Slices over ``range(n_items)``, their length adapted to last about `target` seconds between two draws."""
+    start, size = 0, max(1, first)
+    while start < n_items:
+        stop, began = min(start + size, n_items), perf_counter()
+        yield slice(start, stop)
+        size = block_size((perf_counter() - began) / (stop - start), n_items, target=target, least=first)
+        size = min(size, 8 * (stop - start))
+        start = stop
