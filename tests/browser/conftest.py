@@ -1,0 +1,99 @@
+"""Fixtures for tests in a real page: `lab`, `notebook7`, `voila` (servers), `page`, `screenshot`."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import chromium as browser_finder
+import pytest
+from harness import CHROMIUM_ARGS, PROBE, Server, jupyter_server
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+SCREENSHOTS = Path(__file__).parents[1] / "_screenshots"
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is a browser test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab on loopback with its own root and configuration; `lab.root` is where notebooks are put."""
+    with jupyter_server(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notebook7(lab: Server) -> Server:
+    """The same server through Notebook 7."""
+    return lab.through("notebook7")
+
+
+@pytest.fixture(scope="session")
+def voila(lab: Server) -> Server:
+    """The same server through Voila."""
+    return lab.through("voila")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's browser, headless, unable to reach any host but this one."""
+    path = browser_finder.find()
+    if path is None:
+        pytest.fail(browser_finder.ADVICE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_errors() -> list[str]:
+    """What went wrong in the page so far; a test that provokes an error on purpose removes it from here."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: Browser, page_errors: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A new page. Console errors, uncaught exceptions and requests to other hosts fail the test at its end."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            page_errors.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def on_request(asked: Request) -> None:
+        if not asked.url.startswith(("http://127.0.0.1:", "data:", "blob:", "about:")):
+            page_errors.append(f"request to another host: {asked.url}")
+
+    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.add_init_script(PROBE)
+    page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
+    page.on("console", on_console)
+    page.on("request", on_request)
+    yield page
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
+    context.close()
+    assert not page_errors, "the page complained:\n" + "\n".join(page_errors)
+
+
+@pytest.fixture
+def screenshot(page: Page, request: pytest.FixtureRequest) -> Callable[..., Path]:
+    """``screenshot(name, locator=None)`` keeps a picture; with ``pytest --docs`` in docs/, else among the test's own."""
+
+    def keep(name: str, locator: str | None = None) -> Path:
+        folder = DOCS if request.config.getoption("--docs") else SCREENSHOTS
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.png"
+        if locator is None:
+            page.screenshot(path=path)
+        else:
+            page.locator(locator).first.screenshot(path=path)
+        return path
+
+    return keep
