@@ -1,0 +1,113 @@
+"""A finished or half finished fit as a Dataset: names, units, standard errors, status."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.labels import product_unit
+from mi_widgets.peaks._map_fit import STATUS, MapFit
+from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT
+
+LONG_NAMES = {
+    "amplitude": "area",
+    "center": "position",
+    "sigma": "sigma",
+    "fwhm": "full width at half maximum",
+    "height": "height",
+    "fraction": "Lorentzian fraction",
+    "background_level": "background",
+    "background_left": "background at the low end",
+    "background_right": "background at the high end",
+}
+
+
+def to_dataset(
+    fit: MapFit,
+    coords: Mapping[str, xr.DataArray],
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    *,
+    axis_units: str,
+    value_units: str,
+    attrs: Mapping[str, Any],
+) -> xr.Dataset:
+    """Copy the arrays of `fit` into a Dataset over the map's dims and ``peak``.
+
+    Parameters
+    ----------
+    fit : MapFit
+        The fit; it may still go on.
+    coords : mapping
+        Coordinates of the map that do not depend on the spectral axis.
+    dims, shape : tuple
+        Dims of the map and their sizes.
+    axis_units, value_units : str
+        Units of the spectral axis and of the data.
+    attrs : mapping
+        Global attributes.
+    """
+    model, peaks = fit.model, (*dims, "peak")
+    area = product_unit(value_units, axis_units)
+    units = {"amplitude": area, "center": axis_units, "sigma": axis_units, "fwhm": axis_units, "fraction": "1"}
+    out: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]] = {}
+
+    def add(name: str, over: tuple[str, ...], value: np.ndarray, error: np.ndarray) -> None:
+        unit, long_name = units.get(name, value_units), LONG_NAMES[name]
+        at = (*shape, model.n_peaks) if over == peaks else shape
+        out[name] = (over, np.array(value).reshape(at), {"units": unit, "long_name": long_name})
+        attributes = {"units": unit, "long_name": f"standard error of {long_name}"}
+        out[f"{name}_stderr"] = (over, np.array(error).reshape(at), attributes)
+
+    for name in model.peak_names:
+        add(name, peaks, fit.parameters[:, model.columns(name)], fit.stderr[:, model.columns(name)])
+        if name == "sigma":
+            per = FWHM_PER_SIGMA[model.lineshape]
+            add("fwhm", peaks, per * fit.parameters[:, model.columns(name)], per * fit.stderr[:, model.columns(name)])
+    add("height", peaks, _height(fit), fit.height_stderr)
+    for name in model.background_names:
+        add(name, dims, fit.parameters[:, model.columns(name)], fit.stderr[:, model.columns(name)])
+    for name, value, unit, long_name in _statistics(fit, value_units):
+        out[name] = (dims, value.reshape(shape), {"units": unit, "long_name": long_name})
+    flags = {"flag_values": list(range(len(STATUS))), "flag_meanings": " ".join(STATUS)}
+    out["status"] = (dims, fit.status.copy().reshape(shape), {"units": "1", "long_name": "status of the fit", **flags})
+    number = xr.DataArray(np.arange(model.n_peaks), dims="peak", attrs={"units": "1", "long_name": "peak number"})
+    return xr.Dataset(out, coords={**coords, "peak": number}, attrs=dict(attrs))
+
+
+def _height(fit: MapFit) -> np.ndarray:
+    model = fit.model
+    gaussian, lorentzian = HEIGHT[model.lineshape]
+    share: Any = float(gaussian == 0)
+    if "fraction" in model.peak_names:
+        share = fit.parameters[:, model.columns("fraction")]
+    unit = (1 - share) * gaussian + share * lorentzian
+    return np.asarray(
+        fit.parameters[:, model.columns("amplitude")] * unit / fit.parameters[:, model.columns("sigma")]
+    )
+
+
+def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, str, str]]:
+    n = fit.dof + fit.model.n_parameters
+    fitted = np.isfinite(fit.deviance)
+    deviance = fit.deviance.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        misfit = n * np.log(deviance / n) if fit.scaled else deviance
+        bic = np.where(fitted, misfit + fit.model.n_parameters * np.log(n), np.nan)
+        reduced = np.where(fitted & (fit.dof > 0), deviance / fit.dof, np.nan)
+    unit = product_unit(value_units, value_units) if fit.scaled else "1"
+    name = "residual sum of squares" if fit.scaled else "deviance"
+    return [
+        ("deviance", deviance, unit, name),
+        ("reduced_deviance", reduced, unit, f"{name} per degree of freedom"),
+        ("dof", fit.dof.copy(), "1", "degrees of freedom"),
+        ("bic", bic, "1", "Bayesian information criterion"),
+        ("n_iter", fit.n_iter.copy(), "1", "iterations"),
+    ]
+
+
+def history(function: str, version: str, parameters: Mapping[str, Any]) -> str:
+    """JSON text of what was called, for the global attribute ``history``."""
+    return json.dumps({"function": function, "version": version, "parameters": parameters}, default=str)

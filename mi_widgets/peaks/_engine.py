@@ -1,0 +1,215 @@
+"""One door to the two engines: which one, how many threads, and spectra with missing channels."""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mi_widgets.errors import MissingDependencyError, ParameterError
+from mi_widgets.peaks import _numpy
+
+__all__ = ["Fitted", "Problem", "fit_block", "resolve_engine"]
+
+MAX_ITER, DAMPING = 200, 0.1
+TOLERANCE = 1e-3  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all spectra of a run share.
+
+    Attributes
+    ----------
+    axis : numpy.ndarray, shape (n_channels,)
+        Ascending.
+    low, high : numpy.ndarray, shape (n_parameters,)
+        Bounds.
+    shapes : numpy.ndarray, shape (n_peaks,)
+        Line shape codes.
+    poisson : bool
+        Poisson likelihood; else gaussian.
+    """
+
+    axis: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    shapes: np.ndarray
+    poisson: bool
+
+
+@dataclass
+class Fitted:
+    """Result of one block: arrays with the spectra first.
+
+    Attributes
+    ----------
+    parameters : (n_spectra, n_parameters)
+    cost : (n_spectra,)
+        Half the deviance up to a constant of the data (poisson), or half of chi squared (gaussian).
+    n_iter, converged : (n_spectra,)
+    covariance : (n_spectra, n_parameters, n_parameters)
+        Inverse Fisher information; NaN where a parameter has none.
+    """
+
+    parameters: np.ndarray
+    cost: np.ndarray
+    n_iter: np.ndarray
+    converged: np.ndarray
+    covariance: np.ndarray
+
+    def take_better(self, other: "Fitted", rows: np.ndarray, margin: float) -> np.ndarray:
+        """Replace `rows` by `other` where it lowers the cost by more than `margin`; return which were replaced."""
+        old = self.cost[rows]
+        better = np.isnan(old) | (other.cost < old - margin)
+        for name in ("parameters", "cost", "n_iter", "converged", "covariance"):
+            getattr(self, name)[rows[better]] = getattr(other, name)[better]
+        return better
+
+
+@cache
+def _numba_engine() -> ModuleType | None:
+    try:
+        from mi_widgets.peaks import _numba
+    except ImportError:
+        return None
+    return _numba
+
+
+class _WarmUp:
+    """Compiles (or loads from cache) the numba engine once, in the background."""
+
+    def __init__(self) -> None:
+        self._lock, self._thread = threading.Lock(), None  # type: tuple[threading.Lock, threading.Thread | None]
+        self._done = threading.Event()
+
+    def ready(self, wait: float) -> bool:
+        """Whether the engine is compiled, after waiting for it at most `wait` seconds."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="mi_widgets-compile", daemon=True)
+                self._thread.start()
+        return self._done.wait(wait)
+
+    def _run(self) -> None:
+        x = np.linspace(0.0, 1.0, 12)
+        start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
+        low, high = np.zeros(6), np.full(6, 10.0)
+        for poisson in (True, False):
+            problem = Problem(x, low, high, np.array([2]), poisson)
+            _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
+        self._done.set()
+
+
+_warm_up = _WarmUp()
+
+
+def resolve_engine(engine: str, *, wait: float | None = None) -> str:
+    """Name of the engine to use: ``"numba"`` or ``"numpy"``.
+
+    ``"auto"`` is numba as soon as it is compiled: loading it from its cache takes part of a second and is waited
+    for, compiling it for the first time takes ten seconds or more, during which NumPy already works.
+    """
+    if engine not in ("auto", "numba", "numpy"):
+        raise ParameterError(f"unknown engine {engine!r}; write 'auto', 'numba' or 'numpy'.")
+    if engine == "numpy":
+        return "numpy"
+    if _numba_engine() is None:
+        if engine == "numba":
+            raise MissingDependencyError("engine='numba' needs numba: pip install \"mi-widgets[fast]\".")
+        return "numpy"
+    patience = (1.0 if engine == "auto" else 600.0) if wait is None else wait
+    return "numba" if _warm_up.ready(patience) else "numpy"
+
+
+@cache
+def n_threads() -> int:
+    """Threads used by a block: those this process may run on, or the environment variable MI_WIDGETS_THREADS."""
+    given = os.environ.get("MI_WIDGETS_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=n_threads(), thread_name_prefix="mi_widgets-fit")
+
+
+def _each_share(n_rows: int, least: int, work: Callable[[int, int], Any]) -> None:
+    """Call work(start, stop) on equal shares of the rows, one per thread; small blocks stay in this thread."""
+    shares = min(n_threads(), max(1, n_rows // least))
+    if shares == 1:
+        work(0, n_rows)
+        return
+    edges = np.linspace(0, n_rows, 4 * shares + 1).astype(int)
+    list(_pool().map(work, edges[:-1].tolist(), edges[1:].tolist()))
+
+
+def _empty(problem: Problem, p: np.ndarray) -> Fitted:
+    count, n = p.shape
+    return Fitted(
+        parameters=np.array(p, dtype=float, order="C"),
+        cost=np.empty(count),
+        n_iter=np.empty(count, dtype=np.int64),
+        converged=np.empty(count, dtype=bool),
+        covariance=np.empty((count, n, n)),
+    )
+
+
+def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
+    numba, out = _numba_engine(), _empty(problem, p)
+
+    def work(start: int, stop: int) -> None:
+        numba.fit_range(  # type: ignore[union-attr]
+            problem.axis, y, w, out.parameters, problem.low, problem.high, problem.shapes, problem.poisson, max_iter,
+            TOLERANCE, DAMPING, out.cost, out.n_iter, out.covariance, out.converged, start, stop,
+        )  # fmt: skip
+
+    _each_share(len(p), 64, work)
+    return out
+
+
+def _run_numpy(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
+    out, finite = _empty(problem, p), np.isfinite(y)
+    whole = finite.all(axis=1)
+    rows_whole = np.flatnonzero(whole)
+    batches = [rows_whole[i : i + _numpy.BATCH] for i in range(0, rows_whole.size, _numpy.BATCH)]
+    for rows in [*batches, *np.flatnonzero(~whole)[:, None]]:  # spectra with gaps one by one
+        channels = slice(None) if whole[rows[0]] else np.flatnonzero(finite[rows[0]])
+        weights = np.broadcast_to(w if len(w) == 1 else w[rows], (len(rows), y.shape[1]))
+        out.parameters[rows], out.cost[rows], out.n_iter[rows], out.covariance[rows], out.converged[rows] = (
+            _numpy.fit_batch(
+                problem, channels, y[rows][:, channels], weights[:, channels], p[rows],
+                max_iter=max_iter, tol=TOLERANCE, damping=DAMPING,
+            )
+        )  # fmt: skip
+    return out
+
+
+def fit_block(
+    problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, *, engine: str, max_iter: int = MAX_ITER
+) -> Fitted:
+    """Fit every spectrum of a block.
+
+    Parameters
+    ----------
+    problem : Problem
+        Axis, bounds, line shapes and likelihood.
+    y : numpy.ndarray, shape (n_spectra, n_channels)
+        Spectra, float64; channels that are not finite are left out.
+    w : numpy.ndarray, shape (n_spectra or 1, n_channels or 1)
+        Weights 1/variance; read only for the gaussian likelihood.
+    p : numpy.ndarray, shape (n_spectra, n_parameters)
+        Starting values; not modified.
+    engine : {"numba", "numpy"}
+        Both give the same numbers to rounding.
+    max_iter : int
+        Iterations at most.
+    """
+    return (_run_numba if engine == "numba" else _run_numpy)(problem, y, w, p, max_iter)

@@ -1,0 +1,217 @@
+"""A whole map as arrays: pilots, blocks, repair, one after the other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from mi_widgets.peaks import _starts
+from mi_widgets.peaks._engine import MAX_ITER, Fitted, Problem, fit_block, resolve_engine
+from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT, Model
+from mi_widgets.runs import block_size
+
+STATUS = ("ok", "at_bound", "not_converged", "no_data", "not_run")
+OK, AT_BOUND, NOT_CONVERGED, NO_DATA, NOT_RUN = range(5)
+FIRST_BLOCK = 256
+REPAIR_SHARE, REPAIR_MARGIN = 0.3, 1e-2
+
+
+@dataclass
+class MapFit:
+    """State of a fit of many spectra.
+
+    Attributes
+    ----------
+    model, problem : Model, Problem
+        What is fitted.
+    read : callable
+        ``read(rows)`` gives spectra as float64, shape ``(n_rows, n_channels)``, axis ascending.
+    weights : callable
+        ``weights(rows, spectra)`` gives 1/variance, broadcastable to the spectra.
+    shape : tuple of int
+        Shape of the map; its product is the number of spectra.
+    scaled : bool
+        The noise is unknown: standard errors are scaled by the residuals.
+    given : numpy.ndarray or None
+        Starting values given by the user, NaN where none, shape ``(n_spectra or 1, n_parameters)``.
+    engine : str
+        ``auto``, ``numba`` or ``numpy``.
+    sort : bool
+        Peaks are interchangeable and are ordered by their center.
+    """
+
+    model: Model
+    problem: Problem
+    read: Callable[[np.ndarray], np.ndarray]
+    weights: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    shape: tuple[int, ...]
+    scaled: bool = False
+    given: np.ndarray | None = None
+    engine: str = "auto"
+    sort: bool = True
+    recipes: list[_starts.Recipe] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        n, p, k = self.n_spectra, self.model.n_parameters, self.model.n_peaks
+        self.parameters, self.stderr = np.full((n, p), np.nan), np.full((n, p), np.nan)
+        self.height_stderr = np.full((n, k), np.nan)
+        self.cost, self.deviance = np.full(n, np.nan), np.full(n, np.nan)
+        self.dof, self.n_iter = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        self.status = np.full(n, NOT_RUN, dtype=np.int8)
+
+    @property
+    def n_spectra(self) -> int:
+        """Number of spectra in the map."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def run(self) -> Iterator[tuple[np.ndarray, str]]:
+        """Fit in parts; gives the rows that are new and what was done."""
+        if self._fully_given:
+            self.recipes = []
+        else:
+            yield from self._pilots()
+        start, size = 0, FIRST_BLOCK
+        rows = np.flatnonzero(self.status == NOT_RUN)
+        while start < rows.size:
+            block, began = rows[start : start + size], perf_counter()
+            self._block(block)
+            start += block.size
+            size = min(4 * size, block_size((perf_counter() - began) / block.size, rows.size, least=64))
+            yield block, "fit"
+        yield from self._repair()
+
+    @property
+    def _fully_given(self) -> bool:
+        return self.given is not None and bool(np.isfinite(self.given).any(axis=0).all())
+
+    def _usable(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Spectra of `rows` that can be fitted; the others get their status."""
+        y = self.read(rows)
+        count = np.isfinite(y).sum(axis=1)
+        usable = (count > self.model.n_parameters) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
+        self.status[rows[~usable]] = NO_DATA
+        return rows[usable], y[usable]
+
+    def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
+        engine = resolve_engine(self.engine, wait=1.0 if self.engine == "auto" and not self.recipes else None)
+        return fit_block(self.problem, y, self.weights(rows, y), start, engine=engine, max_iter=max_iter)
+
+    def _start(self, rows: np.ndarray, y: np.ndarray, recipe: _starts.Recipe | None) -> np.ndarray:
+        if recipe is None:
+            start = np.zeros((len(rows), self.model.n_parameters))
+        else:
+            start = _starts.pursue(self.model, self.problem, y, recipe)
+        if self.given is not None:
+            given = self.given[rows] if len(self.given) > 1 else np.broadcast_to(self.given, start.shape)
+            start = np.where(np.isfinite(given), given, start)
+            if not np.isfinite(given[0, self.model.columns("amplitude")]).any():
+                start[:, self.model.columns("amplitude")] = _starts.areas_at(self.model, self.problem, y, start)
+        return np.clip(start, self.problem.low, self.problem.high)
+
+    def _pilots(self) -> Iterator[tuple[np.ndarray, str]]:
+        sample = np.unique(np.linspace(0, self.n_spectra - 1, min(self.n_spectra, 2048)).astype(int))
+        usable, y = self._usable(sample)
+        known = _starts.recipes(self.model, self.problem)
+        if not usable.size:
+            self.recipes = known
+            return
+        pick = _starts.pilot_rows(np.nansum(np.where(np.isfinite(y), y, 0.0), axis=1))
+        rows, y = usable[pick], y[pick]
+        self.recipes, best = _starts.try_recipes(
+            known, lambda start, max_iter: self._fit(rows, y, start, max_iter), lambda r: self._start(rows, y, r)
+        )
+        if rows.size == usable.size and usable.size == np.sum(self.status == NOT_RUN):
+            # few spectra: what was tried on the pilots is the fit; it goes on from there to its end
+            self._store(rows, y, self._fit(rows, y, best.parameters))
+            yield rows, "fit"
+
+    def _block(self, rows: np.ndarray) -> None:
+        rows, y = self._usable(rows)
+        if rows.size:
+            first = self._start(rows, y, self.recipes[0] if self.recipes else None)
+            self._store(rows, y, self._fit(rows, y, first))
+
+    def _repair(self) -> Iterator[tuple[np.ndarray, str]]:
+        """Fit suspicious spectra again, from other recipes and from their neighbours; the better likelihood wins."""
+        if self._fully_given:
+            return
+        for _round in range(3):
+            k = self.model.columns("center")
+            width = FWHM_PER_SIGMA[self.model.lineshape] * self.parameters[:, self.model.columns("sigma")]
+            bad = _starts.suspicious(
+                self.parameters[:, k], width, self.stderr[:, k], self._excess(), self.shape
+            )[: max(64, int(REPAIR_SHARE * self.n_spectra))]  # fmt: skip
+            changed = np.zeros(self.n_spectra, dtype=bool)
+            for at in range(0, bad.size, 4096):
+                rows = bad[at : at + 4096]
+                y, old = self.read(rows), self.cost[rows].copy()
+                for start in self._other_starts(rows, y, first=_round == 0):
+                    self._store(rows, y, self._fit(rows, y, start), only_better=True)
+                changed[rows] = self.cost[rows] < old
+                yield rows[changed[rows]], "repair"
+            if not changed.any():
+                return
+
+    def _other_starts(self, rows: np.ndarray, y: np.ndarray, *, first: bool) -> Iterator[np.ndarray]:
+        for near in _starts.neighbours(rows, self.shape):
+            start = self.parameters[near]
+            yield np.where(np.isfinite(start), start, self.parameters[rows])
+        if first:
+            for recipe in self.recipes[1:4]:
+                yield self._start(rows, y, recipe)
+
+    def _excess(self) -> np.ndarray:
+        dof = np.maximum(self.dof, 1)
+        deviance = 2 * self.cost if self.scaled else self.deviance
+        return np.asarray((deviance - dof) / np.sqrt(2 * dof))
+
+    def _store(self, rows: np.ndarray, y: np.ndarray, fitted: Fitted, *, only_better: bool = False) -> None:
+        if only_better:
+            better = fitted.cost < self.cost[rows] - REPAIR_MARGIN
+            rows, y = rows[better], y[better]
+            fitted = Fitted(*(getattr(fitted, f)[better] for f in Fitted.__dataclass_fields__))
+        if not rows.size:
+            return
+        p, low, high = fitted.parameters, self.problem.low, self.problem.high
+        bound = (((p <= low) & np.isfinite(low)) | ((p >= high) & np.isfinite(high))) & (low < high)
+        self.status[rows] = np.where(~fitted.converged, NOT_CONVERGED, np.where(bound.any(axis=1), AT_BOUND, OK))
+        self.dof[rows] = np.isfinite(y).sum(axis=1) - self.model.n_parameters
+        self.cost[rows], self.n_iter[rows] = fitted.cost, fitted.n_iter
+        self.deviance[rows] = self._deviance(rows, y, fitted.cost)
+        with np.errstate(invalid="ignore"):  # a negative variance is no variance: NaN
+            stderr = np.sqrt(np.einsum("nii->ni", fitted.covariance))
+            height = np.sqrt(self._height_variance(p, fitted.covariance))
+        if self.scaled:
+            scale = np.sqrt(2 * fitted.cost / np.maximum(self.dof[rows], 1))[:, None]
+            stderr, height = stderr * scale, height * scale
+        if self.sort:
+            order = self.model.sort(p)
+            p, stderr = np.take_along_axis(p, order, axis=1), np.take_along_axis(stderr, order, axis=1)
+            peaks = order[:, self.model.columns("center")] // len(self.model.peak_names)
+            height = np.take_along_axis(height, peaks, axis=1)
+        self.parameters[rows], self.stderr[rows], self.height_stderr[rows] = p, stderr, height
+
+    def _deviance(self, rows: np.ndarray, y: np.ndarray, cost: np.ndarray) -> np.ndarray:
+        if self.problem.poisson:
+            safe = np.where(y > 0, y, 1.0)
+            y = np.where(np.isfinite(y), y, 0.0)
+            return np.asarray(2 * (cost - (y - y * np.log(safe)).sum(axis=1)))
+        if self.scaled:  # unknown variance: the sum of squares itself
+            return 2 * cost / np.broadcast_to(self.weights(rows, y), (len(rows), 1))[:, 0]
+        return 2 * cost
+
+    def _height_variance(self, p: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+        n, k = len(self.model.peak_names), self.model.n_peaks
+        peaks = p[:, : n * k].reshape(-1, k, n)
+        gaussian, lorentzian = HEIGHT[self.model.lineshape]
+        share = peaks[..., 3] if n == 4 else np.full(peaks.shape[:2], float(gaussian == 0))
+        unit = ((1 - share) * gaussian + share * lorentzian) / peaks[..., 2]
+        slope = np.zeros_like(peaks)
+        slope[..., 0], slope[..., 2] = unit, -peaks[..., 0] * unit / peaks[..., 2]
+        if n == 4:
+            slope[..., 3] = peaks[..., 0] * (lorentzian - gaussian) / peaks[..., 2]
+        block = np.stack([covariance[:, i * n : (i + 1) * n, i * n : (i + 1) * n] for i in range(k)], axis=1)
+        # an exact zero slope does not need the covariance, which may be NaN there
+        block = np.where((slope[..., :, None] == 0) | (slope[..., None, :] == 0), 0.0, block)
+        return np.asarray(np.einsum("nka,nkab,nkb->nk", slope, block, slope))
