@@ -128,7 +128,7 @@ def _make_device(
     blur = max(0.012 * width, 0.25 * pixel_size)
     from_source = x - 0.27 * width - waviness
     from_drain = 0.73 * width - waviness - x
-    metal = sum(0.5 * (1 - np.tanh(d / (2 * blur))) for d in (from_source, from_drain))
+    metal = 1 - 0.5 * (np.tanh(from_source / (2 * blur)) + np.tanh(from_drain / (2 * blur)))
     decay = 0.5
     source, drain = (np.exp(-np.maximum(d, 0.0) / decay) for d in (from_source, from_drain))
     # the two contacts pin the level differently, as under a drain voltage

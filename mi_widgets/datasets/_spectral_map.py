@@ -98,10 +98,10 @@ def make_spectral_map(
     >>> hard = make_spectral_map(preset="overlap", counts=1000, drift=2.0, shape=(32, 32), n_channels=400)
     """
     parameters = dict(locals())
-    known = _choose("preset", preset, PRESETS)
+    known: Preset = _choose("preset", preset, PRESETS)
     _choose("lineshape", lineshape, LINESHAPES)
     ny, nx = _shape(shape)
-    n = known.n_channels if n_channels is None else _integer("n_channels", n_channels, 8)
+    n = _integer("n_channels", known.n_channels if n_channels is None else n_channels, 8)
     if _integer("n_peaks", n_peaks, 1) > _MAX_PEAKS:
         raise ParameterError(f"make_spectral_map: n_peaks must be 1 to {_MAX_PEAKS}; got {n_peaks}.")
     counts = _positive("counts", counts)
@@ -150,8 +150,8 @@ def _expected(axis: np.ndarray, truth: dict[str, np.ndarray], lineshape: str) ->
     expected = left + (right - left) * t
     fraction = truth.get("fraction", np.zeros_like(truth["center"]))
     for k in range(truth["center"].shape[-1]):
-        one = (truth[name][..., k, None] for name in ("amplitude", "center", "sigma"))
-        expected = expected + line(axis, lineshape, *one, fraction[..., k, None])
+        amplitude, center, sigma = (truth[name][..., k, None] for name in ("amplitude", "center", "sigma"))
+        expected = expected + line(axis, lineshape, amplitude, center, sigma, fraction[..., k, None])
     return expected
 
 
@@ -184,7 +184,7 @@ def _dataset(
         "peak": ("peak", np.arange(truth["center"].shape[-1]), {"units": "1", "long_name": "peak"}),
     }
     cube = ("y", "x", "energy")
-    data = {
+    data: dict[str, Any] = {
         "spectra": (cube, spectra, {"units": "count", "long_name": "photoelectrons"}),
         "expected": (cube, expected, {"units": "count", "long_name": "expected photoelectrons"}),
     }

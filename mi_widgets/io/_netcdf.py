@@ -1,0 +1,127 @@
+"""netCDF files, ours and others'."""
+
+from pathlib import Path
+
+import xarray as xr
+
+from mi_widgets.errors import FileFormatError, LabelError, ParameterError
+from mi_widgets.io._finish import finish_spectra, plain_attrs
+from mi_widgets.io._units import Quantity, plain_unit, position_dim, spectral_quantity
+from mi_widgets.labels import SPECTRAL_DIMS
+
+__all__ = ["SUFFIXES", "check_size", "open_dataset", "read"]
+
+SUFFIXES = frozenset({".nc", ".nc4", ".cdf", ".netcdf"})
+LAZY_BYTES = 1_000_000_000
+_GLOBAL = ("title", "source", "references", "history", "original_metadata")
+
+
+def open_dataset(path: Path, *, lazy: bool | None) -> xr.Dataset:
+    """Open a netCDF file; in memory with the file closed, unless `lazy` (None: unless it is above 1 GB)."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start == b"\x89HDF":
+        engine = "h5netcdf"
+    elif start[:3] == b"CDF":
+        engine = "scipy"
+    else:
+        raise ValueError("netCDF begins with the bytes 'CDF' or '\\x89HDF'")
+    # times stay numbers: an axis in seconds is no duration to xarray's fits and plots
+    options = {"engine": engine, "decode_times": False, "decode_timedelta": False}
+    ds = xr.open_dataset(path, **options)  # type: ignore[arg-type]
+    try:
+        check_size(ds.nbytes, path)
+        if lazy or (lazy is None and ds.nbytes > LAZY_BYTES):
+            return ds.chunk()
+        ds.load()
+    except BaseException:
+        ds.close()
+        raise
+    ds.close()
+    return ds.drop_encoding()
+
+
+def check_size(n_bytes: int, path: Path) -> None:
+    """Refuse a file whose header claims far more data than compression can have put into it."""
+    size = path.stat().st_size if path.is_file() else n_bytes
+    if n_bytes > 64_000_000 + 2000 * size:
+        raise FileFormatError(
+            f"{path.name} says it holds {n_bytes:.3g} bytes of data but has {size} bytes: its header is damaged. "
+            "Copy or export it again."
+        )
+
+
+def read(
+    path: Path, *, variable: str | int | None, dim: str | None, units: str | None, lazy: bool | None
+) -> xr.DataArray:
+    """Read the spectra of a netCDF file; see `mi_widgets.io.read_spectra`."""
+    ds = open_dataset(path, lazy=lazy)
+    da, spectral, quantity = _choose(ds, path, variable, dim)
+    attrs = {**plain_attrs(da.attrs), **{k: v for k, v in plain_attrs(ds.attrs).items() if k in _GLOBAL}}
+    da = da.drop_vars([name for name in da.coords if name not in da.dims])
+    if spectral not in da.coords:
+        raise LabelError(f"{path.name}: dimension {spectral!r} of {da.name!r} has no coordinate, so no axis to fit on.")
+    axis = da[spectral]
+    unit = units or plain_unit(axis.attrs.get("units")) or "1"
+    axis.attrs = {
+        "units": quantity.units if unit == "1" else unit,
+        "long_name": str(axis.attrs.get("long_name") or quantity.long_name),
+    }
+    names = {spectral: quantity.dim}
+    for other in da.dims:
+        if other != spectral and (new := position_dim(str(other))) not in (*names.values(), *da.dims):
+            names[str(other)] = new
+    for name in da.dims:
+        if name != spectral and name in da.coords:
+            da[name].attrs["units"] = plain_unit(da[name].attrs.get("units")) or "1"
+    attrs["units"] = _value_unit(attrs.get("units"))
+    da = da.rename({old: new for old, new in names.items() if old != new})
+    da.attrs = attrs
+    return finish_spectra(da, quantity.dim, path=path, reader="netcdf")
+
+
+def _value_unit(units: object) -> str:
+    """Give the unit of the values; one that this project has written itself, such as ``count * eV``, is kept as it is."""
+    known = plain_unit(units)
+    return str(units) if known is None else known
+
+
+def _spectral_dim(da: xr.DataArray, dim: str | None) -> tuple[str, Quantity] | None:
+    if dim is not None:
+        if dim in da.dims:
+            return dim, spectral_quantity(dim) or Quantity(dim, SPECTRAL_DIMS.get(dim, "1"), dim.replace("_", " "))
+        return None
+    found = None
+    for name in map(str, da.dims):
+        attrs = da[name].attrs if name in da.coords else {}
+        quantity = SPECTRAL_DIMS.get(name) and Quantity(name, SPECTRAL_DIMS[name], name.replace("_", " "))
+        quantity = quantity or spectral_quantity(name) or spectral_quantity("", plain_unit(attrs.get("units")))
+        quantity = quantity or (attrs.get("long_name") and spectral_quantity(str(attrs["long_name"]))) or None
+        # time is spectral only where nothing else is: a series of spectra has both
+        if quantity and (found is None or found[1].dim == "time" or quantity.dim != "time"):
+            found = (name, quantity)
+    return found
+
+
+def _choose(
+    ds: xr.Dataset, path: Path, variable: str | int | None, dim: str | None
+) -> tuple[xr.DataArray, str, Quantity]:
+    listing = ", ".join(f"{name} {tuple(da.dims)}" for name, da in ds.data_vars.items()) or "none"
+    if variable is not None and variable not in ds.data_vars:
+        raise ParameterError(f"{path.name} has no variable {variable!r}. It has: {listing[:1000]}.")
+    names = [variable] if variable is not None else [name for name in ds.data_vars if ds[name].dtype.kind in "buif"]
+    found = {name: axis for name in names if (axis := _spectral_dim(ds[name], dim))}
+    if len(found) > 1 and "spectra" in found:
+        found = {"spectra": found["spectra"]}
+    if len(found) > 1:
+        raise ParameterError(
+            f"{path.name} holds several variables with a spectral dimension. Write read_spectra(path, variable="
+            f"{next(iter(found))!r}) or another of: {listing[:1000]}."
+        )
+    if not found:
+        raise LabelError(
+            f"{path.name} has no variable with {'dimension ' + repr(dim) if dim else 'a known spectral dimension'}. It "
+            f'has: {listing[:1000]}. Write read_spectra(path, dim="the spectral one").'
+        )
+    name, (spectral, quantity) = next(iter(found.items()))
+    return ds[name].copy(), spectral, quantity

@@ -1,0 +1,231 @@
+"""Open a file of spectra, whatever its format."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from mi_widgets.errors import FileFormatError, MIWidgetsError, ParameterError
+from mi_widgets.io import _netcdf, _rosettasciio, _text
+
+__all__ = ["READERS", "Reader", "list_formats", "read_netcdf", "read_spectra"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One family of formats.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(path, variable=, dim=, units=, lazy=) -> DataArray``; may raise anything on a damaged file.
+    suffixes : callable
+        Suffixes with the dot, lower case, that it opens here and now.
+    text : str
+        What it reads, for people.
+    """
+
+    read: Callable[..., xr.DataArray]
+    suffixes: Callable[[], frozenset[str]]
+    text: str
+
+
+#: Format name -> reader; the first that knows a suffix opens it. A new family of formats is one line here.
+READERS: dict[str, Reader] = {
+    "netcdf": Reader(_netcdf.read, lambda: _netcdf.SUFFIXES, "netCDF, ours and others'"),
+    "text": Reader(_text.read, lambda: _text.SUFFIXES, "CSV and text columns"),
+    "rosettasciio": Reader(_rosettasciio.read, _rosettasciio.suffixes, "Renishaw, Horiba, Gatan … (optional extra)"),
+}
+
+# First bytes of files that people rename, or save a web page or a picture as.
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"\x89HDF", "an HDF5 or netCDF file"),
+    (b"CDF\x01", "a netCDF file"),
+    (b"CDF\x02", "a netCDF file"),
+    (b"WDF1", "a Renishaw .wdf file"),
+)
+
+
+def read_spectra(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002 - the word that readers of other packages use
+    variable: str | int | None = None,
+    dim: str | None = None,
+    units: str | None = None,
+    lazy: bool | None = None,
+) -> xr.DataArray:
+    r"""Read a spectrum, a line scan or a spectral map as a calibrated, labelled array.
+
+    Nothing in the file is executed. Positions that cannot serve as a coordinate (repeated, missing) become pixel
+    numbers; integers and half-precision numbers become floats, so that sums and differences cannot overflow.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    format : {"netcdf", "text", "rosettasciio"}, optional
+        By default the file's suffix decides; see `list_formats`.
+    variable : str or int, optional
+        Which variable (netCDF) or which signal by title or number (other formats), when a file holds several.
+    dim : str, optional
+        Name of the spectral dimension, when the file does not tell: ``"energy"``, ``"raman_shift"`` …
+    units : str, optional
+        Unit of the spectral axis, when the file does not tell.
+    lazy : bool, optional
+        True leaves the values on disk (dask array), False loads them; by default files above 1 GB stay on disk where
+        the format can.
+
+    Returns
+    -------
+    xarray.DataArray
+        Named ``spectra``, dims ``(y, x, <spectral>)`` as far as present, the spectral one named as in
+        `mi_widgets.labels.SPECTRAL_DIMS` and last; coordinates with ``units`` that pint reads. Attributes:
+        ``units``, ``long_name``, ``title``, ``source``, ``history`` and ``original_metadata`` (JSON text, shortened
+        to 30,000 characters).
+
+    Raises
+    ------
+    FileFormatError
+        No such file; empty, truncated or damaged; not what its name says; a format nobody here reads.
+    DataError
+        The values cannot be used: one channel, repeated energies, no finite number.
+    LabelError
+        The spectral axis cannot be told from the file; the message names `dim`.
+    ParameterError
+        An option is unknown, or the file holds several spectra and `variable` does not choose one.
+    MissingDependencyError
+        The format needs the optional package rosettasciio.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "c1s.csv"
+    >>> _ = file.write_text("binding energy (eV),intensity (counts)\n284.0,120\n284.5,900\n285.0,310\n")
+    >>> da = read_spectra(file)
+    >>> da.dims, da.energy.attrs["units"]
+    (('energy',), 'eV')
+    """
+    file = _existing(path)
+    name = _reader_name(file, format)
+    options = {"variable": variable, "dim": dim, "units": units, "lazy": lazy}
+    return _guarded(file, name, lambda: READERS[name].read(file, **options))
+
+
+def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Read a netCDF file back as the Dataset that `write_netcdf` was given, such as the result of a fit.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        In memory, the file closed; times are left as numbers.
+
+    Raises
+    ------
+    FileFormatError
+        No such file; empty, truncated or damaged; not netCDF.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xarray as xr
+    >>> file = write_netcdf(xr.Dataset({"a": ("x", [1.0, 2.0])}), pathlib.Path(tempfile.mkdtemp()) / "a.nc")
+    >>> read_netcdf(file).a.values
+    array([1., 2.])
+    """
+    file = _existing(path)
+    return _guarded(file, "netcdf", lambda: _netcdf.open_dataset(file, lazy=False))
+
+
+def list_formats() -> pd.DataFrame:
+    """List the formats that `read_spectra` opens here and now.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per reader: ``format``, ``suffixes``, ``reads``. Suffixes of an optional package that is not installed
+        are left out.
+
+    Examples
+    --------
+    >>> "netcdf" in set(list_formats()["format"])
+    True
+    """
+    rows = [(name, " ".join(sorted(r.suffixes())), r.text) for name, r in READERS.items()]
+    return pd.DataFrame(rows, columns=["format", "suffixes", "reads"])
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise ParameterError(f"path must be text or a pathlib.Path; got {type(path).__name__}.")
+    if text.startswith(("http://", "https://", "ftp://")):
+        raise FileFormatError(f"{text} is an address on the web. Download the file, then give its path.")
+    file = Path(text).expanduser()
+    try:
+        size = file.stat().st_size
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"there is no file {str(file)!r} (looked in {Path.cwd()}): {error}") from error
+    if file.is_dir() and file.suffix.lower() != ".zspy":
+        raise FileFormatError(f"{file} is a folder. Give the path of one file in it.")
+    if not file.is_dir() and size == 0:
+        raise FileFormatError(f"{file.name} is empty (0 bytes). Copy or export it again.")
+    return file
+
+
+def _reader_name(file: Path, format_name: str | None) -> str:
+    if format_name is not None:
+        if format_name not in READERS:
+            raise ParameterError(f"format must be one of {', '.join(map(repr, READERS))}; got {format_name!r}.")
+        return format_name
+    suffix = file.suffix.lower()
+    for name, reader in READERS.items():
+        if suffix in reader.suffixes():
+            return name
+    _rosettasciio.require(file)
+    raise FileFormatError(
+        f"no reader for {suffix or 'a file without suffix'!r} ({file.name}{_seems(file)}). "
+        f"Read: {' '.join(sorted(set().union(*(r.suffixes() for r in READERS.values()))))}. If it is columns of "
+        'numbers, write read_spectra(path, format="text").'
+    )
+
+
+def _guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
+    """Run a reader; whatever a damaged file makes it raise becomes a `FileFormatError`."""
+    try:
+        return read()
+    except MIWidgetsError:
+        raise
+    except Exception as error:  # readers of foreign formats fail in any way on damaged bytes
+        raise FileFormatError(
+            f"{file.name} could not be read as {reader}{_seems(file)}: it is truncated, damaged or not what its name "
+            f"says. Copy or export it again. ({type(error).__name__}: {str(error)[:300]})"
+        ) from error
+
+
+def _seems(file: Path) -> str:
+    """Say what the first bytes of a file tell, as ``", which begins as a PNG image"``; empty if they tell nothing."""
+    if file.is_dir():
+        return ""
+    with file.open("rb") as stream:
+        start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    for magic, text in _MAGIC:
+        if start.lower().startswith(magic.lower()):
+            return f", which begins as {text}"
+    return ""

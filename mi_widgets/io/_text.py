@@ -1,0 +1,326 @@
+"""CSV and text columns: an axis with one or more spectra beside it, or one row per value (y, x, energy, counts)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.errors import DataError, FileFormatError, LabelError
+from mi_widgets.io._finish import finish_spectra
+from mi_widgets.io._units import Quantity, parse_label, plain_unit, position_dim, spectral_quantity
+from mi_widgets.labels import SPECTRAL_DIMS
+
+__all__ = ["SUFFIXES", "read"]
+
+SUFFIXES = frozenset({".csv", ".txt", ".dat", ".asc", ".xy", ".tsv"})
+_COMMENT = ("#", "%", "//", "!")
+_HEADER_LINES = 10_000
+
+
+@dataclass
+class Table:
+    """Columns of numbers and what stood above them."""
+
+    values: np.ndarray
+    lines: list[int]
+    names: list[str]
+    units: list[str | None]
+    header: list[str] = field(default_factory=list)
+
+
+def read(
+    path: Path, *, variable: str | int | None, dim: str | None, units: str | None, lazy: bool | None = None
+) -> xr.DataArray:
+    """Read text columns; see `mi_widgets.io.read_spectra`. Text is never lazy."""
+    del lazy
+    table = _parse(_decode(path), path)
+    if table.values.shape[1] < 2:
+        raise DataError(f"{path.name} has one column of numbers; write the axis and the intensity side by side.")
+    positions = [i for i, name in enumerate(table.names) if position_dim(name) in ("x", "y", "z")]
+    axes = [i for i, name in enumerate(table.names) if _axis(name, table.units[i], dim)]
+    rows = table.values.shape[1] >= 3 and positions and len(axes) == 1 and axes[0] not in positions
+    if rows and len(positions) + 2 == table.values.shape[1]:
+        da, spectral = _from_rows(table, positions, axes[0], path, dim, units)
+    else:
+        da, spectral = _from_columns(table, path, variable, dim, units)
+    metadata = {"header": table.header} if table.header else None
+    return finish_spectra(da, spectral, path=path, reader="text", metadata=metadata)
+
+
+def _decode(path: Path) -> list[str]:
+    raw = path.read_bytes()
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = raw.decode("utf-16")
+    elif b"\0" in raw:
+        raise FileFormatError(f"{path.name} is not text: byte {raw.index(0)} is zero. Export it as CSV.")
+    else:
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def _split(line: str, delimiter: str | None) -> list[str]:
+    return [f.strip().strip('"').strip() for f in line.split(delimiter)]
+
+
+def _number(text: str, decimal_comma: bool) -> float:
+    """Give a number, NaN for an empty cell; ValueError for anything else, such as Python's own ``1_000``."""
+    if not text:
+        return np.nan
+    if "_" in text:
+        raise ValueError(text)
+    text = text.replace("\u2212", "-")
+    return float(text.replace(",", ".") if decimal_comma else text)
+
+
+def _dialect(line: str) -> tuple[str | None, bool] | None:
+    """Delimiter and decimal comma of a row of two or more numbers; None if the line is no such row."""
+    for delimiter in ("\t", ";", ",", None):
+        comma = delimiter != "," and "," in line
+        fields = _split(line, delimiter)
+        filled = [f for f in fields if f]
+        if len(filled) < 2 or not fields[0]:
+            continue
+        try:
+            if np.isfinite([_number(f, comma) for f in filled]).any():
+                return delimiter, comma
+        except ValueError:
+            continue
+    return None
+
+
+def _content(lines: list[str]) -> Iterator[tuple[int, str, bool]]:
+    """Give number, text and whether it is a comment, of every line that is not blank."""
+    for number, line in enumerate(lines, start=1):
+        text = line.strip(" \r\n\ufeff")
+        if text.strip():
+            yield number, text, text.startswith(_COMMENT)
+
+
+def _parse(lines: list[str], path: Path) -> Table:
+    header: list[str] = []
+    content = _content(lines)
+    number, text, dialect = 0, "", None
+    for number, text, comment in content:  # noqa: B007 - both are used below
+        dialect = None if comment else _dialect(text)
+        if dialect is not None:
+            break
+        header.append(text)
+        if len(header) >= _HEADER_LINES:
+            break
+    else:
+        dialect = None
+    if dialect is None:
+        raise _no_numbers(header, path)
+    delimiter, comma = dialect
+    first = _split(text, delimiter)
+    _check_header(header, first, delimiter, path)
+    rows, numbers = [_row(first, comma, number, path)], [number]
+    for number, text, comment in content:
+        if comment:
+            continue
+        fields = _split(text, delimiter)
+        if len(fields) != len(first):
+            raise FileFormatError(
+                f"{path.name} line {number} has {len(fields)} columns where line {numbers[0]} has {len(first)}: "
+                f"{text[:80]!r}. Was the file cut off, or do two tables stand below each other?"
+            )
+        rows.append(_row(fields, comma, number, path))
+        numbers.append(number)
+    values = np.array(rows)
+    filled = ~np.isnan(values).all(axis=0)
+    filled[0] = True
+    names, units = _titles(header, delimiter, filled)
+    return Table(values[:, filled], numbers, names, units, [h[:500] for h in header[:50]])
+
+
+def _row(fields: list[str], comma: bool, number: int, path: Path) -> list[float]:
+    try:
+        return [_number(f, comma) for f in fields]
+    except ValueError:
+        for text in fields:
+            try:
+                _number(text, comma)
+            except ValueError:
+                raise FileFormatError(
+                    f"{path.name} line {number}: {text[:60]!r} is no number. Correct the line, or mark it as a comment "
+                    "with # in front; leave a missing value empty."
+                ) from None
+        raise
+
+
+def _no_numbers(header: list[str], path: Path) -> Exception:
+    def is_number(text: str) -> bool:
+        try:
+            return np.isfinite(_number(text, "," in text)).item()
+        except ValueError:
+            return False
+
+    if sum(map(is_number, header)) >= 2:
+        return DataError(f"{path.name} has one column of numbers; write the axis and the intensity side by side.")
+    start = header[0][:60] if header else ""
+    return FileFormatError(
+        f"{path.name} has no row of two or more numbers in its first {len(header)} lines; it begins {start!r}. "
+        "Columns are separated by comma, semicolon, tab or blanks."
+    )
+
+
+def _check_header(header: list[str], first: list[str], delimiter: str | None, path: Path) -> None:
+    """Refuse a line above the first row that is a row of numbers but for one cell: it would be lost unseen."""
+    if not header or header[-1].startswith(_COMMENT):
+        return
+    fields = _split(header[-1], delimiter)
+    if len(fields) != len(first):
+        return
+    try:
+        if np.isnan(_number(fields[0], delimiter != ",")):
+            return
+    except ValueError:
+        return
+    raise FileFormatError(
+        f"{path.name}: the line {header[-1][:80]!r} begins with a number but holds text. Correct it, or mark it as a "
+        "comment with # in front."
+    )
+
+
+def _titles(header: list[str], delimiter: str | None, filled: np.ndarray) -> tuple[list[str], list[str | None]]:
+    """Column names and units from the lines above; a comment with more fields than columns gives the first ones."""
+    n = int(filled.sum())
+    names: list[str] = [""] * n
+    units: list[str | None] = [None] * n
+    for line in header:
+        comment = line.startswith(_COMMENT)
+        fields = _split(line.lstrip("#%!/ \t"), delimiter)
+        if len(fields) == filled.size:
+            fields = [f for f, keep in zip(fields, filled, strict=True) if keep]
+        elif not (comment and len(fields) > n and spectral_quantity(fields[0])):
+            filled_fields = [f for f in fields if f]
+            if len(filled_fields) != n:
+                continue
+            fields = filled_fields
+        found = [plain_unit(f.strip("()[]")) for f in fields[:n]]
+        if all(u is not None and u != "1" for u in found[:1]) and any(names):
+            units = found  # a line of units below the line of names
+            continue
+        parsed = [parse_label(f) for f in fields[:n]]
+        names, units = [p[0] for p in parsed], [p[1] for p in parsed]
+    return names, units
+
+
+def _axis(name: str, unit: str | None, dim: str | None) -> Quantity | None:
+    if dim is not None and name == dim:
+        return Quantity(dim, SPECTRAL_DIMS.get(dim, "1"), dim.replace("_", " "))
+    return spectral_quantity(name, unit)
+
+
+def _spectral(table: Table, column: int, path: Path, dim: str | None, units: str | None) -> tuple[Quantity, str]:
+    quantity = _axis(table.names[column], table.units[column], dim)
+    if dim is not None:
+        default = SPECTRAL_DIMS.get(dim, "1")
+        text = quantity.long_name if quantity and quantity.dim == dim else dim.replace("_", " ")
+        quantity = Quantity(dim, default, text)
+    if quantity is None:
+        title = f"is called {table.names[column]!r}" if table.names[column] else "has no title"
+        raise LabelError(
+            f'{path.name}: the first column {title}, so the axis is unknown. Write read_spectra(path, dim="energy") or '
+            f"another of {', '.join(SPECTRAL_DIMS)}."
+        )
+    stated = table.units[column]
+    return quantity, units or (quantity.units if stated in (None, "1") else str(stated))
+
+
+def _axis_values(values: np.ndarray, table: Table, title: str, path: Path) -> np.ndarray:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise DataError(
+            f"{path.name} line {table.lines[bad[0]]}: {title} is missing or not finite. Remove the line or fill it in."
+        )
+    return values
+
+
+def _value_attrs(values: np.ndarray, name: str, unit: str | None) -> dict[str, str]:
+    """Give unit and name of the values; whole numbers without a unit are taken for counts."""
+    finite = values[np.isfinite(values)]
+    whole = finite.size > 0 and bool((finite >= 0).all() and (finite == np.round(finite)).all())
+    return {"units": unit or ("count" if whole else "1"), "long_name": name or "intensity"}
+
+
+def _from_columns(
+    table: Table, path: Path, variable: str | int | None, dim: str | None, units: str | None
+) -> tuple[xr.DataArray, str]:
+    quantity, unit = _spectral(table, 0, path, dim, units)
+    axis = _axis_values(table.values[:, 0], table, quantity.long_name, path)
+    values, names = table.values[:, 1:].T, table.names[1:]
+    value_units = table.units[1:]
+    if variable is not None:
+        index = _column(variable, names, path)
+        values, names, value_units = values[index : index + 1], names[index : index + 1], value_units[index : index + 1]
+    if np.unique(axis).size == axis.size and not ((np.diff(axis) > 0).all() or (np.diff(axis) < 0).all()):
+        order = np.argsort(axis)
+        axis, values = axis[order], values[:, order]
+    coords = {quantity.dim: (quantity.dim, axis, {"units": unit, "long_name": quantity.long_name})}
+    if len(values) == 1:
+        attrs = _value_attrs(values, names[0], value_units[0])
+        return xr.DataArray(values[0], coords, (quantity.dim,), attrs=attrs), quantity.dim
+    da = xr.DataArray(values, coords, ("x", quantity.dim), attrs=_value_attrs(values, "", value_units[0]))
+    if any(names):
+        da = da.assign_coords(column=("x", np.array(names, dtype=str), {"units": "1", "long_name": "column title"}))
+    return da, quantity.dim
+
+
+def _column(variable: str | int, names: list[str], path: Path) -> int:
+    if isinstance(variable, int) and 0 <= variable < len(names):
+        return variable
+    if variable in names:
+        return names.index(str(variable))
+    raise LabelError(
+        f"{path.name} has no intensity column {variable!r}. It has 0 to {len(names) - 1}: {', '.join(names)[:500]}."
+    )
+
+
+def _from_rows(
+    table: Table, positions: list[int], axis_column: int, path: Path, dim: str | None, units: str | None
+) -> tuple[xr.DataArray, str]:
+    """One row per value: every combination of positions and axis must be there once."""
+    quantity, unit = _spectral(table, axis_column, path, dim, units)
+    order = [*positions, axis_column]
+    (value_column,) = set(range(table.values.shape[1])) - set(order)
+    names = [position_dim(table.names[i]) for i in positions] + [quantity.dim]
+    levels, index = [], []
+    for i, name in zip(order, names, strict=True):
+        unique, inverse = np.unique(_axis_values(table.values[:, i], table, name, path), return_inverse=True)
+        if table.values[0, i] == unique[-1] and unique.size > 1:  # falling in the file: keep it so
+            unique, inverse = unique[::-1], unique.size - 1 - inverse
+        levels.append(unique)
+        index.append(inverse)
+    shape = tuple(level.size for level in levels)
+    n_rows = table.values.shape[0]
+    # before making the array: a damaged file of n rows could ask for n**3 values
+    flat = np.ravel_multi_index(index, shape) if np.prod(shape, dtype=float) < 2**62 else np.arange(n_rows)
+    unique_flat, first, n = np.unique(flat, return_index=True, return_counts=True)
+    if (n > 1).any():
+        where = first[np.argmax(n > 1)]
+        at = ", ".join(f"{name} {table.values[where, i]:g}" for i, name in zip(order, names, strict=True))
+        raise DataError(f"{path.name} line {table.lines[where]}: {at} appears more than once. Keep one value.")
+    if unique_flat.size != np.prod(shape, dtype=float):
+        raise DataError(
+            f"{path.name} has {n_rows} rows for a grid of {' x '.join(map(str, shape))} ({', '.join(names)}): values "
+            "are missing, or a position is not written the same way in every row. Write every combination once."
+        )
+    values = np.empty(shape)
+    values.flat[flat] = table.values[:, value_column]
+    attrs = _value_attrs(values, table.names[value_column], table.units[value_column])
+    coords = {}
+    for i, name, level in zip(order, names, levels, strict=True):
+        text = quantity.long_name if name == quantity.dim else name
+        coords[name] = (
+            name,
+            level,
+            {"units": unit if name == quantity.dim else table.units[i] or "1", "long_name": text},
+        )
+    return xr.DataArray(values, coords, names, attrs=attrs), quantity.dim
