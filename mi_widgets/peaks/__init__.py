@@ -1,5 +1,6 @@
 """Peak mapping: every spectrum of a map fitted at once, with standard errors and a status for each."""
 
+from mi_widgets.peaks.evaluate import evaluate, to_lmfit
 from mi_widgets.peaks.fit import fit_peaks, iter_fit_peaks
 
-__all__ = ["fit_peaks", "iter_fit_peaks"]
+__all__ = ["evaluate", "fit_peaks", "iter_fit_peaks", "to_lmfit"]
