@@ -1,0 +1,283 @@
+"""The base of every widget: data in, parameters, one public call, a result, and the code that gives it again."""
+
+import html
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+import ipywidgets as ipw
+import numpy as np
+import traitlets
+import xarray as xr
+
+from mi_widgets.errors import LabelError, MIWidgetsError, ParameterError
+from mi_widgets.runs import Part
+from mi_widgets.widgets._run import RunBar, Worker
+from mi_widgets.widgets._view import AppLock
+
+__all__ = ["STATES", "Explorer", "snap"]
+
+STATES = ("idle", "running", "done", "cancelled", "failed")
+_log = logging.getLogger("mi_widgets")
+
+
+class _ByIdentity(traitlets.Any[Any, Any]):
+    """A trait whose change is seen by identity: two Datasets compare to a Dataset, which is no answer."""
+
+    def set(self, obj: Any, value: Any) -> None:
+        value = self._validate(obj, value)
+        old = obj._trait_values.get(self.name, self.default_value)
+        obj._trait_values[self.name] = value
+        if old is not value:
+            obj._notify_trait(self.name, old, value)
+
+
+class Explorer(ipw.VBox):
+    """A widget over one computation; it can be displayed, nested, linked and driven by a script.
+
+    Parameters
+    ----------
+    data : xarray.DataArray or xarray.Dataset
+        What is explored; it is not modified.
+    params : mapping, optional
+        Parameters that differ from the defaults; JSON-able values.
+    threaded : bool, default True
+        Run long work in a thread beside the page; False runs it in the caller, for tests.
+
+    Attributes
+    ----------
+    data : xarray.DataArray or xarray.Dataset
+        What is explored.
+    params : dict
+        Parameters of the computation, JSON-able; set it whole, or with `set_params`.
+    selection : dict
+        What is pointed at, by label: ``{"y": 1.2, "x": 0.4}``; a list of labels stands for several.
+    result : xarray.Dataset or None
+        Identical to what the headless call gives; while a run goes on, what is finished of it.
+    state : str
+        ``idle``, ``running``, ``done``, ``cancelled`` or ``failed``.
+    code : str
+        Lines that give the result again without a widget, with the data under the name `data_name`.
+
+    Notes
+    -----
+    A subclass gives `_parts` (the work), `_make_code`, `_check_params`, and draws in `_result_changed`.
+    """
+
+    data = _ByIdentity(None, allow_none=True)
+    params: Any = traitlets.Dict()
+    selection: Any = traitlets.Dict()
+    result = _ByIdentity(None, allow_none=True)
+    state = traitlets.Enum(STATES, "idle")
+    code = traitlets.Unicode("")
+
+    #: Name of the data in `code`.
+    data_name = "da"
+    #: What a run counts, and the text of its button.
+    unit, run_label, run_tooltip = "parts", "Run", "Start the computation"
+
+    def __init__(self, data: Any, *, params: Mapping[str, Any] | None = None, threaded: bool = True) -> None:
+        self.lock = AppLock()
+        self.worker = Worker(self.lock, self._part_arrived, self._run_ended, threaded=threaded)
+        super().__init__()
+        self.run_bar = RunBar(self.run_label, self.unit, self.run, self.cancel, self.run_tooltip)
+        self.message = ipw.HTML("", placeholder="")
+        self.message.add_class("mi-message-area")
+        self.add_class("mi-explorer")
+        self._error: Exception | None = None
+        self.data = data
+        self.params = self._default_params() | dict(params or {})
+        self.code = self._make_code()
+        self.observe(self._params_trait_changed, "params")
+
+    # ---- what a subclass gives -------------------------------------------------------------------------
+
+    def _default_params(self) -> dict[str, Any]:
+        return {}
+
+    def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return checked parameters, or raise `ParameterError`."""
+        return params
+
+    def _parts(self, params: dict[str, Any]) -> Iterator[Part]:
+        """The work, part by part, from a public ``iter_*`` function."""
+        raise NotImplementedError
+
+    def _make_code(self) -> str:
+        """Lines that give the result from the data without a widget."""
+        return ""
+
+    def _result_changed(self) -> None:
+        """Draw what is finished; called with the lock held."""
+
+    # ---- running ---------------------------------------------------------------------------------------
+
+    def run(self, wait: bool = False) -> None:
+        """Start the computation with the present parameters; while one runs, do nothing.
+
+        Parameters
+        ----------
+        wait : bool, default False
+            Return when it has ended, and raise what made it fail.
+        """
+        with self.lock:
+            if not self.worker.running:
+                params = json.loads(json.dumps(self.params))
+                self._error = None
+                self.clear_message()
+                self.code = self._make_code()
+                self.state = "running"
+                self.run_bar.started()
+                self.worker.start(lambda: self._parts(params))
+        if wait:
+            self.worker.wait()
+            if self._error is not None:
+                raise self._error
+
+    def cancel(self) -> None:
+        """Stop the running computation now and keep what is finished; without one, do nothing."""
+        self.worker.cancel()
+
+    def _part_arrived(self, part: Part) -> None:
+        self.run_bar.show(part)
+        self.result = part.result
+        self.guard(self._result_changed)()
+
+    def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
+        if part is not None:
+            self.result = part.result
+        self._error = error
+        self.run_bar.ended(state, part)
+        self.state = state
+        self.guard(self._result_changed)()
+        if error is not None:
+            self.show_error(error)
+
+    # ---- messages --------------------------------------------------------------------------------------
+
+    def guard(self, callback: Callable[..., Any]) -> Callable[..., None]:
+        """The same callback under the lock of the application, its errors shown in the widget."""
+
+        @wraps(callback)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                with self.lock:
+                    callback(*args, **kwargs)
+            except Exception as error:  # an exception of a callback is seen nowhere else in JupyterLab
+                self.show_error(error)
+
+        return guarded
+
+    def show_error(self, error: Exception) -> None:
+        """Show the text of an error in the widget, escaped, and log it."""
+        if isinstance(error, MIWidgetsError):
+            _log.info("%s: %s", type(error).__name__, error)
+            self.show_message(str(error), "error")
+        else:
+            _log.error("unexpected error in a widget", exc_info=error)
+            self.show_message(f"{type(error).__name__}: {error}", "error")
+
+    def show_message(self, text: str, kind: str = "info") -> None:
+        """Show one line of text, escaped; `kind` is ``info``, ``warning`` or ``error``."""
+        role = "alert" if kind == "error" else "status"
+        self.message.value = f'<div class="mi-message mi-{html.escape(kind)}" role="{role}">{html.escape(text)}</div>'
+
+    def clear_message(self) -> None:
+        """Remove the line of text."""
+        self.message.value = ""
+
+    # ---- parameters and selection ----------------------------------------------------------------------
+
+    def set_params(self, **changes: Any) -> None:
+        """Change some parameters and leave the others.
+
+        Raises
+        ------
+        ParameterError
+            A name is unknown or a value is out of range.
+        """
+        self.params = self.params | changes
+
+    @traitlets.validate("params")
+    def _params_valid(self, proposal: Any) -> dict[str, Any]:
+        params = dict(proposal["value"])
+        known = self._default_params()
+        unknown = [name for name in params if name not in known]
+        if unknown and known:
+            raise ParameterError(f"unknown parameter {unknown[0]!r}; there are {', '.join(known)}.")
+        try:
+            params = json.loads(json.dumps(known | params))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"params must hold numbers, text, lists and None only (JSON): {error}.") from None
+        return self._check_params(params)
+
+    def _params_trait_changed(self, _change: Any) -> None:
+        if self.result is None:
+            self.code = self._make_code()
+
+    def close(self) -> None:
+        """Stop what runs and remove the widget and all its parts from every page."""
+        self.worker.cancel()
+        for widget in _tree(self):
+            if widget is not self:
+                widget.close()
+        super().close()
+
+
+def snap(selection: Mapping[str, Any], data: xr.DataArray | xr.Dataset, dims: tuple[str, ...]) -> dict[str, Any]:
+    """The same selection with the nearest labels that the data have.
+
+    Parameters
+    ----------
+    selection : mapping
+        Label, or list of labels, by dimension.
+    data : xarray.DataArray or xarray.Dataset
+        Where the labels are looked up; a dimension without a coordinate has the labels 0, 1, 2 …
+    dims : tuple of str
+        The dimensions that can be pointed at.
+
+    Returns
+    -------
+    dict
+        Labels as plain numbers or text.
+
+    Raises
+    ------
+    LabelError
+        A dimension is unknown, or a label is further than one step outside.
+    """
+    out: dict[str, Any] = {}
+    for dim, wanted in selection.items():
+        if dim not in dims:
+            raise LabelError(f"{dim!r} cannot be pointed at; write labels of {', '.join(dims) or '(nothing)'}.")
+        index = data.indexes[dim] if dim in data.indexes else np.arange(data.sizes[dim])
+        labels = np.asarray(index)
+        one = np.ndim(wanted) == 0
+        found = [_nearest(labels, value, dim) for value in ([wanted] if one else list(wanted))]
+        out[dim] = found[0] if one else found
+    return out
+
+
+def _nearest(labels: np.ndarray, wanted: Any, dim: str) -> Any:
+    if labels.dtype.kind not in "uif":
+        match = labels[labels == wanted]
+        if match.size == 0:
+            raise LabelError(f"{wanted!r} is no label of {dim!r}; the first ones are {labels[:5].tolist()}.")
+        return match[0].item()
+    try:
+        value = float(wanted)
+    except (TypeError, ValueError):
+        raise LabelError(f"{dim!r} has numbers as labels; got {wanted!r}.") from None
+    nearest = labels[int(np.argmin(np.abs(labels - value)))]
+    step = float(np.max(np.abs(np.diff(labels)))) if labels.size > 1 else 1.0
+    if not abs(float(nearest) - value) <= step:
+        raise LabelError(f"{dim} = {value:g} is outside the data, which run from {labels.min():g} to {labels.max():g}.")
+    return nearest.item()
+
+
+def _tree(widget: ipw.Widget) -> Iterator[ipw.Widget]:
+    for child in getattr(widget, "children", ()):
+        yield from _tree(child)
+    yield widget

@@ -1,0 +1,300 @@
+"""One HoloViews picture in one widget: the only module that knows how Bokeh meets ipywidgets."""
+
+import html
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from weakref import WeakSet
+
+import anywidget
+import bokeh
+import holoviews as hv
+import traitlets
+from bokeh.core.json_encoder import serialize_json
+from bokeh.core.serialization import Serializer
+from bokeh.document import Document
+from bokeh.embed.util import standalone_docs_json_and_render_items
+from holoviews.plotting.bokeh.element import ElementPlot, OverlayPlot
+
+from mi_widgets.errors import ParameterError
+
+__all__ = ["AppLock", "View"]
+
+_HERE = Path(__file__).parent
+_BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
+_log = logging.getLogger("mi_widgets")
+
+
+class _Core:
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.depth = 0
+        self.views: WeakSet[View] = WeakSet()
+        self.into: _Core | None = None
+
+
+class AppLock:
+    """Re-entrant lock of one application; letting go of it sends what its views have collected.
+
+    Callbacks come from the main thread, from subshell threads of the kernel and from the worker; every one
+    of them takes this lock, so a Bokeh document never sees two at a time, and what one callback changes
+    travels to the page as one message per view.
+    """
+
+    def __init__(self) -> None:
+        self._core = _Core()
+        self._held: list[_Core] = []
+
+    def share(self, other: "AppLock") -> None:
+        """Make two applications use one lock, so that they can change each other without waiting for ever."""
+        with self, other:
+            mine, theirs = self._find(), other._find()
+            if mine is not theirs:
+                for view in theirs.views:
+                    mine.views.add(view)
+                theirs.into = mine
+
+    def add(self, view: "View") -> None:
+        """Let this lock send what `view` collects."""
+        with self:
+            self._find().views.add(view)
+
+    def _find(self) -> _Core:
+        while self._core.into is not None:
+            self._core = self._core.into
+        return self._core
+
+    def __enter__(self) -> "AppLock":
+        while True:
+            core = self._find()
+            core.lock.acquire()
+            if core is self._find():  # else the lock was merged into another one while this thread waited
+                core.depth += 1
+                self._held.append(core)
+                return self
+            core.lock.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        core = self._held.pop()
+        try:
+            if core.depth == 1:
+                for view in list(core.views):
+                    view._flush()
+        finally:
+            core.depth -= 1
+            core.lock.release()
+
+
+class View(anywidget.AnyWidget):
+    """A HoloViews picture as a widget.
+
+    HoloViews declares the figure once. Changes of the Bokeh document travel to the page in batches with binary
+    buffers; `put` writes new columns into the figure, which is the fast way to change what is drawn. BokehJS
+    comes from the installed package through the kernel connection, once per page: no network is used.
+
+    Parameters
+    ----------
+    element : holoviews object
+        What is drawn.
+    lock : AppLock, optional
+        The lock of the application this view belongs to.
+    wire : callable, optional
+        Called with the view before it is shown, to connect events of the figures.
+    on_error : callable, optional
+        Called with an exception that a callback of the page raised; by default the text is shown in the page.
+    frames : bool, default False
+        Keep the shape of figures with a fixed frame and shrink them when the cell is narrow.
+
+    Notes
+    -----
+    A view may be displayed several times, and again after a page reload: each display asks for the document anew.
+    """
+
+    _esm = _HERE / "_view.js"
+    _css = _HERE / "_style.css"
+    bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
+
+    def __init__(
+        self,
+        element: Any,
+        *,
+        lock: AppLock | None = None,
+        wire: Callable[["View"], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.lock = lock or AppLock()
+        self._wire, self._on_error = wire, on_error
+        self._events: list[Any] = []
+        self._displays: dict[str, None] = {}
+        self._ack: dict[str, Any] | None = None
+        self._wanted: dict[str, Callable[[bytes], None]] = {}
+        self._keys: list[Callable[[str, bool], None]] = []
+        self._after: list[Callable[[], None]] = []
+        super().__init__(**kwargs)
+        self.lock.add(self)
+        self.on_msg(self._receive)
+        with self.lock:
+            self._build(element)
+
+    def show(self, element: Any) -> None:
+        """Draw something else; every display of this view asks for it."""
+        with self.lock:
+            self._document.remove_on_change(self)
+            self._build(element)
+            self.send({"k": "reset"})
+
+    def _build(self, element: Any) -> None:
+        self._events = []
+        self._document = Document()
+        self.plot = hv.renderer("bokeh").get_plot(element, doc=self._document)
+        if self._wire is not None:
+            self._wire(self)
+        self._document.add_root(self.plot.state)
+        self._document.on_change_dispatch_to(self)
+
+    def part(self, label: str) -> Any:
+        """HoloViews' plot of the element with this label; its ``handles`` hold the Bokeh models.
+
+        Raises
+        ------
+        ParameterError
+            No element has this label.
+        """
+        parts = [p for p in self.plot.traverse(lambda p: p) if isinstance(p, ElementPlot)]
+        parts = [p for p in parts if not isinstance(p, OverlayPlot)]
+        for part in parts:
+            if part.current_frame is not None and part.current_frame.label == label:
+                return part
+        raise ParameterError(f"nothing drawn is labelled {label!r}; there are {[p.current_frame.label for p in parts]}")
+
+    def figure(self, label: str) -> Any:
+        """Bokeh figure in which the element with this label is drawn."""
+        return self.part(label).handles["plot"]
+
+    def put(self, element: hv.Element) -> None:
+        """Replace the data of the element with the same label, at once and nothing else: the hot path."""
+        part = self.part(element.label)
+        data, _, _ = part.get_data(element, {}, {})
+        with self.lock:
+            part.handles["source"].data = data
+
+    def on_key(self, callback: Callable[[str, bool], None]) -> None:
+        """Call back with the name of an arrow key (``"ArrowLeft"``) and whether shift was held."""
+        self._keys.append(callback)
+
+    def on_patch(self, callback: Callable[[], None]) -> None:
+        """Call back once after each batch of changes that the page has made to the figures."""
+        self._after.append(callback)
+
+    def request_figure(self, kind: str, callback: Callable[[bytes], None]) -> bool:
+        """Ask the page for this picture as ``"png"`` or ``"svg"``; False where no page shows the view."""
+        if not self._displays:
+            return False
+        rid = uuid.uuid4().hex
+        self._wanted[rid] = callback
+        self.send({"k": "figure", "rid": rid, "format": kind, "vid": next(reversed(self._displays))})
+        return True
+
+    def download(self, name: str, content: bytes, mime: str) -> bool:
+        """Hand a file to the browser that used this view last; False where no page shows the view."""
+        if not self._displays:
+            return False
+        self.send({"k": "download", "name": name, "mime": mime, "vid": next(reversed(self._displays))}, [content])
+        return True
+
+    def to_html(self, title: str = "") -> str:
+        """A page that needs nothing else: this picture with BokehJS inline."""
+        from bokeh.embed import file_html
+        from bokeh.resources import INLINE
+
+        with self.lock:
+            return file_html(self.plot.state, INLINE, html.escape(title), suppress_callback_warning=True)
+
+    def _frames(self) -> list[dict[str, Any]]:
+        figures = {id(p.handles["plot"]): p.handles["plot"] for p in self.plot.traverse(lambda p: p)
+                   if isinstance(p, ElementPlot) and "plot" in p.handles}  # fmt: skip
+        return [
+            {"id": f.id, "width": f.frame_width, "height": f.frame_height, "beside": 150}
+            for f in figures.values()
+            if f.frame_width and f.frame_height
+        ]
+
+    # Bokeh calls this for every change of the document (the name is Bokeh's).
+    def _document_patched(self, event: Any) -> None:
+        if event.setter is self and len(self._displays) < 2:
+            return
+        with self.lock:
+            self._events.append(event)
+
+    def _flush(self) -> None:
+        ack, self._ack = self._ack, None
+        events, self._events = self._events, []
+        message: dict[str, Any] = {"k": "ack"}
+        buffers: list[bytes] = []
+        own = [e for e in events if e.setter is self]
+        events = [e for e in events if e.setter is not self]
+        if own and ack:
+            self._send_patch(own, {"k": "patch", "from": ack["vid"]})
+        if events:
+            self._send_patch(events, {"k": "patch"} | ({"ack": ack} if ack else {}))
+        elif ack:
+            self.send(message | {"ack": ack}, buffers)
+
+    def _send_patch(self, events: Sequence[Any], message: dict[str, Any]) -> None:
+        models = self._document.models
+        serializer = Serializer(references=models.synced_references, deferred=True)
+        patch = {"events": serializer.encode(list(events))}
+        models.flush_synced(lambda model: not serializer.has_ref(model))
+        message |= {"patch": json.loads(serialize_json(patch)), "ids": [b.id for b in serializer.buffers]}
+        self.send(message, [b.to_bytes() for b in serializer.buffers])
+
+    def _receive(self, _widget: Any, message: dict[str, Any], buffers: list[Any]) -> None:
+        try:
+            with self.lock:
+                self._handle(message, buffers)
+        except Exception as error:  # whatever a callback raises belongs in the page, where the user looks
+            _log.exception("callback of a view failed")
+            with self.lock:
+                if self._on_error is not None:
+                    self._on_error(error)
+                else:
+                    self.send({"k": "error", "text": f"{type(error).__name__}: {error}"})
+
+    def _handle(self, message: dict[str, Any], buffers: list[Any]) -> None:
+        kind, vid = message.get("k"), str(message.get("vid"))
+        if kind == "need-bokehjs":
+            self.send({"k": "bokehjs"}, [_BOKEH_JS.read_bytes()])
+            return
+        if kind == "gone":
+            self._displays.pop(vid, None)
+            return
+        if vid in self._displays or kind == "ready":  # the display used last is the last in order
+            self._displays.pop(vid, None)
+            self._displays[vid] = None
+        if kind == "ready":
+            self._flush()
+            docs, _ = standalone_docs_json_and_render_items([self.plot.state], suppress_callback_warning=True)
+            doc = json.loads(serialize_json(next(iter(docs.values()))))
+            self.send({"k": "doc", "vid": vid, "doc": doc, "frames": self._frames()})
+        elif kind == "patch":
+            self._ack = {"vid": vid, "seq": message["seq"]}
+            self._document.apply_json_patch(message["patch"], setter=self)
+            for after in self._after:
+                after()
+        elif kind == "key":
+            for callback in self._keys:
+                callback(str(message["key"]), bool(message.get("shift")))
+        elif kind == "figure":
+            callback_ = self._wanted.pop(str(message.get("rid")), None)
+            if callback_ is not None:
+                callback_(bytes(buffers[0]))
+        elif kind == "failed":
+            _log.error("a view failed in the page: %s", message.get("text"))
