@@ -121,20 +121,20 @@ def noise_weights(
     """Function that gives 1/variance of some spectra, and whether the noise is unknown."""
     if poisson:
         one = np.ones((1, 1))
-        return lambda rows, y: one, False
+        return lambda _rows, _y: one, False
     if noise is None:
-        return lambda rows, y: 1 / _difference_noise(y)[:, None] ** 2, True
+        return lambda _rows, y: 1 / _difference_noise(y)[:, None] ** 2, True
     if isinstance(noise, str):
         if noise != "poisson":
             raise ParameterError(f"unknown noise {noise!r}; write 'poisson', a number, or a DataArray.")
-        return lambda rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0), False
+        return lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0), False
     if isinstance(noise, xr.DataArray):
         return _array_weights(noise, prepared), False
     sigma = float(noise)
     if not (np.isfinite(sigma) and sigma > 0):
         raise ParameterError(f"noise must be a standard deviation above zero; got {noise!r}.")
     weight = np.full((1, 1), 1 / sigma**2)
-    return lambda rows, y: weight, False
+    return lambda _rows, _y: weight, False
 
 
 def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -145,11 +145,13 @@ def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Callable[[np.ndar
     if spectral and noise.sizes[spectral[0]] != prepared.axis.size:
         raise LabelError(f"noise has {noise.sizes[spectral[0]]} channels, the data have {prepared.axis.size}.")
     if not bool((noise > 0).all()):
-        raise ParameterError("noise must be standard deviations above zero everywhere; use da.where(mask) to drop data.")
+        raise ParameterError(
+            "noise must be standard deviations above zero everywhere; use da.where(mask) to drop data."
+        )
     full = noise.expand_dims({d: n for d, n in sizes.items() if d not in noise.dims})
     rows_of = full.transpose(*prepared.dims, ...).values.reshape(int(np.prod(prepared.shape)), -1)
 
-    def weights(rows: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def weights(rows: np.ndarray, _y: np.ndarray) -> np.ndarray:
         sigma = np.asarray(rows_of[rows], dtype=float)
         return np.ascontiguousarray(1 / (sigma[:, ::-1] if prepared.descending else sigma) ** 2)
 

@@ -84,9 +84,7 @@ def _height(fit: MapFit) -> np.ndarray:
     if "fraction" in model.peak_names:
         share = fit.parameters[:, model.columns("fraction")]
     unit = (1 - share) * gaussian + share * lorentzian
-    return np.asarray(
-        fit.parameters[:, model.columns("amplitude")] * unit / fit.parameters[:, model.columns("sigma")]
-    )
+    return np.asarray(fit.parameters[:, model.columns("amplitude")] * unit / fit.parameters[:, model.columns("sigma")])
 
 
 def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, str, str]]:

@@ -151,7 +151,7 @@ def _each_share(n_rows: int, least: int, work: Callable[[int, int], Any]) -> Non
     list(_pool().map(work, edges[:-1].tolist(), edges[1:].tolist()))
 
 
-def _empty(problem: Problem, p: np.ndarray) -> Fitted:
+def _empty(p: np.ndarray) -> Fitted:
     count, n = p.shape
     return Fitted(
         parameters=np.array(p, dtype=float, order="C"),
@@ -163,7 +163,7 @@ def _empty(problem: Problem, p: np.ndarray) -> Fitted:
 
 
 def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
-    numba, out = _numba_engine(), _empty(problem, p)
+    numba, out = _numba_engine(), _empty(p)
 
     def work(start: int, stop: int) -> None:
         numba.fit_range(  # type: ignore[union-attr]
@@ -176,7 +176,7 @@ def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, ma
 
 
 def _run_numpy(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
-    out, finite = _empty(problem, p), np.isfinite(y)
+    out, finite = _empty(p), np.isfinite(y)
     whole = finite.all(axis=1)
     rows_whole = np.flatnonzero(whole)
     batches = [rows_whole[i : i + _numpy.BATCH] for i in range(0, rows_whole.size, _numpy.BATCH)]

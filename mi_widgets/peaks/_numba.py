@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -23,8 +24,6 @@ LOG2_E, LN2_HIGH, LN2_LOW = 1 / math.log(2), 6.93147180369123816490e-01, 1.90821
 @intrinsic
 def _as_float(_context: Any, _bits: Any) -> Any:  # pragma: no cover - compiled
     def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        from llvmlite import ir
-
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
@@ -33,8 +32,6 @@ def _as_float(_context: Any, _bits: Any) -> Any:  # pragma: no cover - compiled
 @intrinsic
 def _as_bits(_context: Any, _value: Any) -> Any:  # pragma: no cover - compiled
     def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        from llvmlite import ir
-
         return builder.bitcast(args[0], ir.IntType(64))
 
     return types.int64(types.float64), codegen

@@ -119,7 +119,7 @@ def _bounded_step(
     hess: np.ndarray, grad: np.ndarray, lam: np.ndarray, p: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Damped step inside the box, as in `_numba`, and whether it could be found."""
-    n, diagonal = p.shape[1], np.arange(p.shape[1])
+    diagonal = np.arange(p.shape[1])
     size = hess[:, diagonal, diagonal]
     skip = ((p <= low) & (grad > 0)) | ((p >= high) & (grad < 0)) | (size <= 1e-30)
     shift, fixed, step = np.zeros_like(p), np.zeros(p.shape, dtype=bool), np.zeros_like(p)
@@ -159,8 +159,16 @@ def _covariance(hess: np.ndarray, skip: np.ndarray) -> tuple[np.ndarray, np.ndar
 class _Batch:
     """State of a batch of spectra that are fitted together."""
 
-    def __init__(self, x, ends, y, w, p, problem, damping):  # type: ignore[no-untyped-def]
-        self.x, self.ends, self.y, self.problem = x, ends, y, problem
+    def __init__(
+        self,
+        problem: "Problem",
+        channels: slice | np.ndarray,
+        y: np.ndarray,
+        w: np.ndarray,
+        p: np.ndarray,
+        damping: float,
+    ) -> None:
+        self.x, self.ends, self.y, self.problem = problem.axis[channels], problem.axis[[0, -1]], y, problem
         self.w = np.broadcast_to(w, y.shape)
         self.p = np.clip(p, problem.low, problem.high)
         self.floor = 1e-4 * np.abs(y).sum(axis=1, keepdims=True) / y.shape[1] + 1e-12
@@ -253,7 +261,7 @@ def fit_batch(
     max_iter, tol, damping : int, float, float
         Iterations at most, gain in cost at which to stop, damping at the start.
     """
-    batch = _Batch(problem.axis[channels], problem.axis[[0, -1]], y, w, p, problem, damping)
+    batch = _Batch(problem, channels, y, w, p, damping)
     live = np.arange(len(y))
     while live.size:
         live = batch.iterate(live, tol, max_iter)

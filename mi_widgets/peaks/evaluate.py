@@ -48,11 +48,13 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
     """
     model, dim = _model_of(fit), str(fit.attrs["spectral_dim"])
     if dim not in axis.dims:
-        raise LabelError(f"evaluate: the fit is over {dim!r}; got an array over {tuple(axis.dims)}. Give da or da[{dim!r}].")
+        raise LabelError(
+            f"evaluate: the fit is over {dim!r}; got an array over {tuple(axis.dims)}. Give da or da[{dim!r}]."
+        )
     x = require_axis(axis, dim, who="evaluate")
     dims = tuple(str(d) for d in fit["status"].dims)
     shape = fit["status"].shape
-    columns = [_column(fit, model, name, k, dims) for k in range(model.n_peaks) for name in model.peak_names]
+    columns = [_column(fit, name, k, dims) for k in range(model.n_peaks) for name in model.peak_names]
     columns += [fit[name].transpose(*dims).values.ravel() for name in model.background_names]
     p = np.stack(columns, axis=1).astype(float)
     each, at = peak_values(x, p, model.codes)
@@ -92,7 +94,7 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
     result["residual_normalized"] = label(residual / spread, "1", "residual / σ")
 
 
-def _column(fit: xr.Dataset, model: Model, name: str, peak: int, dims: tuple[str, ...]) -> np.ndarray:
+def _column(fit: xr.Dataset, name: str, peak: int, dims: tuple[str, ...]) -> np.ndarray:
     return np.asarray(fit[name].isel(peak=peak).transpose(*dims).values).ravel()
 
 
@@ -100,7 +102,9 @@ def _model_of(fit: xr.Dataset) -> Model:
     missing = [key for key in ("spectral_dim", "lineshape", "background", "axis_range") if key not in fit.attrs]
     if missing or "status" not in fit:
         what = f"attribute {missing[0]!r}" if missing else "variable 'status'"
-        raise LabelError(f"this is no result of fit_peaks: it has no {what}. Keep attributes: xr.set_options(keep_attrs=True).")
+        raise LabelError(
+            f"this is no result of fit_peaks: it has no {what}. Keep attributes: xr.set_options(keep_attrs=True)."
+        )
     lineshape, background = str(fit.attrs["lineshape"]), str(fit.attrs["background"])
     model = Model(lineshape, int(fit.sizes.get("peak", 1)), background)
     for name in (*PEAK_PARAMETERS[lineshape], *BACKGROUND_PARAMETERS[background]):
@@ -148,7 +152,7 @@ def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
     if set(pixel) != set(dims):
         raise ParameterError(f"to_lmfit needs a label for each of {dims}; got {sorted(pixel)}.")
     try:
-        one, spectrum = (ds.sel(pixel, method="nearest") if pixel else ds for ds in (fit, da))
+        one, spectrum = (fit.sel(pixel, method="nearest"), da.sel(pixel, method="nearest")) if pixel else (fit, da)
     except (KeyError, TypeError) as error:
         raise ParameterError(f"to_lmfit: cannot find the spectrum {pixel}: {error}") from None
     x = require_axis(spectrum, dim, who="to_lmfit")
@@ -180,5 +184,3 @@ def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
         best = evaluate(one, spectrum[dim])["best_fit"].values[keep]
         weights = 1 / np.sqrt(np.maximum(best, 1.0))
     return composite.fit(y, params, x=x[keep], weights=weights, scale_covar=not poisson)
-
-
