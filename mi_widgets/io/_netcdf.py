@@ -81,7 +81,7 @@ def read(
 
 
 def _value_unit(units: object) -> str:
-    """Give the unit of the values; one that this project has written itself, such as ``count * eV``, is kept as it is."""
+    """Give the unit of the values; one of our own making, such as ``count * eV``, is kept as it is."""
     known = plain_unit(units)
     return str(units) if known is None else known
 
