@@ -1,0 +1,67 @@
+# make lab    JupyterLab on the start notebook; the first call creates .venv and installs everything into it
+# make test   all tests, browser included
+# make check  ruff, mypy, import-linter, codespell, nbstripout
+PYTHON ?= python3
+VENV ?= .venv
+# Where this is empty, pip resolves the newest versions instead of the locked ones: make test LOCK=
+LOCK ?= requirements.lock
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet $(if $(LOCK),--constraint $(LOCK))
+SOURCES := mi_widgets tests benchmarks data
+
+.PHONY: help lab test check lock screenshots benchmarks wheel clean
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+lab: $(VENV)/.installed-lab
+	$(BIN)/mi-widgets lab --folder notebooks $(LAB_ARGS)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python tests/browser/chromium.py --install
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+# The pictures in docs/, from the same browser tests.
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python tests/browser/chromium.py --install
+	$(BIN)/python -m pytest --docs tests/browser $(PYTEST_ARGS)
+
+# Pin the newest versions that resolve, for every supported Python and platform; Binder takes a part of the same lock.
+lock: $(VENV)/.installed-dev
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --quiet --no-header --no-annotate --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra widgets --extra files --constraint requirements.lock \
+	  --python-version 3.11 --python-platform linux --quiet --no-header --no-annotate --output-file binder/requirements.txt
+
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# An environment is made anew only if it is missing; its stamps follow pyproject.toml and the lock.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'mi_widgets needs Python 3.11 or newer, and "$(PYTHON)" is not. Write: make PYTHON=python3.12 (or the one you have)'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'The venv module of "$(PYTHON)" is missing. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed-lab: $(VENV)/.created pyproject.toml $(LOCK)
+	$(PIP_INSTALL) --editable '.[lab,files]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml $(LOCK)
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed-lab $@
