@@ -10,7 +10,7 @@ from mi_widgets.io import write_netcdf
 
 def make() -> xr.Dataset:
     """Give the map as it is stored: counts alone, as 16-bit integers; the parameters in ``history`` give the truth."""
-    ds = make_spectral_map(shape=(64, 64), counts=250.0, seed=284)[["spectra"]]
+    ds = make_spectral_map(shape=(64, 64), n_channels=129, counts=250.0, seed=284)[["spectra"]]
     ds["spectra"] = ds["spectra"].astype("uint16")
     return ds
 

@@ -10,9 +10,9 @@ __all__ = ["load_spectral_map"]
 
 
 def load_spectral_map() -> xr.Dataset:
-    """Load the bundled map: C 1s of a graphene transistor, 64 x 64 pixels, 161 channels, 250 counts; synthetic.
+    """Load the bundled map: C 1s of a graphene transistor, 64 x 64 pixels, 129 channels, 250 counts; synthetic.
 
-    Its truth is that of ``make_spectral_map(shape=(64, 64), counts=250.0, seed=284)``, which gives the same counts.
+    Its truth is that of ``make_spectral_map(shape=(64, 64), n_channels=129, counts=250.0, seed=284)``, which gives the same counts.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def load_spectral_map() -> xr.Dataset:
     Examples
     --------
     >>> dict(load_spectral_map().spectra.sizes)
-    {'y': 64, 'x': 64, 'energy': 161}
+    {'y': 64, 'x': 64, 'energy': 129}
     """
     ds = read_netcdf(share_path("data") / entry("graphene_transistor")["file"])
     return ds.assign(spectra=ds["spectra"].astype(float))
