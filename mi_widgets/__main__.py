@@ -1,7 +1,7 @@
 """The command ``mi-widgets``: put the notebooks and bundled data into a folder, and open JupyterLab there.
 
-``mi-widgets lab`` opens ``00_start_here.ipynb``, ``mi-widgets notebooks DIR`` only copies. A file that was edited is never
-overwritten; what a newer version ships lands beside it.
+``mi-widgets lab`` opens ``00_start_here.ipynb``, ``mi-widgets notebooks DIR`` only copies. A file that was edited is
+never overwritten; what a newer version ships lands beside it.
 """
 
 import argparse
@@ -60,7 +60,8 @@ def copy_notebooks(folder: str | os.PathLike[str]) -> list[str]:
     """Copy the notebooks, and the bundled data under ``data/``, to a folder of the user's.
 
     A file that is there already and was edited stays as it is: a newer shipped one lands beside it as
-    ``name-<version>.ipynb``. A file that was never edited is renewed. The notebooks' own folder in a checkout is left alone.
+    ``name-<version>.ipynb``. A file that was never edited is renewed. The notebooks' own folder in a checkout is left
+    as it is.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def _shared_files() -> Iterator[tuple[Path, str]]:
 
 
 def _read_shipped(target: Path) -> dict[str, str]:
-    """What earlier calls shipped to this folder; an unreadable record counts as none, so that nothing is overwritten."""
+    """What earlier calls shipped to this folder; an unreadable record counts as none: then nothing is overwritten."""
     try:
         found = json.loads((target / SHIPPED).read_text(encoding="utf-8"))
     except (OSError, ValueError):

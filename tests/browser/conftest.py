@@ -73,7 +73,7 @@ def page(chromium: Browser, page_errors: list[str], request: pytest.FixtureReque
     """A new page. Console errors, uncaught exceptions and requests to other hosts fail the test at its end."""
 
     def complain(text: str) -> None:
-        door = "voila" if "/voila/" in page.url else "notebook7" if "/notebooks/" in page.url else "lab"
+        door = "voila" if "/voila/" in shown.url else "notebook7" if "/notebooks/" in shown.url else "lab"
         if not any(known in text for known in NOISE.get(door, ())):
             page_errors.append(text)
 
@@ -86,22 +86,22 @@ def page(chromium: Browser, page_errors: list[str], request: pytest.FixtureReque
             complain(f"request to another host: {asked.url}")
 
     context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    page.add_init_script(PROBE)
-    page.on("pageerror", lambda error: complain(f"uncaught: {error.stack or error}"))
-    page.on("console", on_console)
-    page.on("request", on_request)
-    yield page
+    shown = context.new_page()
+    shown.set_default_timeout(60_000)
+    shown.add_init_script(PROBE)
+    shown.on("pageerror", lambda error: complain(f"uncaught: {error.stack or error}"))
+    shown.on("console", on_console)
+    shown.on("request", on_request)
+    yield shown
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
+    shown.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
     assert not page_errors, "the page complained:\n" + "\n".join(page_errors)
 
 
 @pytest.fixture
 def screenshot(page: Page, request: pytest.FixtureRequest) -> Callable[..., Path]:
-    """``screenshot(name, locator=None)`` keeps a picture; with ``pytest --docs`` in docs/, else among the test's own."""
+    """``screenshot(name, locator=None)`` keeps a picture: in docs/ with ``pytest --docs``, else with the tests."""
 
     def keep(name: str, locator: str | None = None) -> Path:
         folder = DOCS if request.config.getoption("--docs") else SCREENSHOTS

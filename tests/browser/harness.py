@@ -1,4 +1,4 @@
-"""Drive a notebook in a real page: servers, run all, canvases by number, time from an event to the first changed frame."""
+"""Drive a notebook in a real page: servers, run all, canvases by number, time from an event to the changed frame."""
 
 import os
 import secrets
@@ -31,8 +31,8 @@ CHROMIUM_ARGS = [
     "--disable-gpu",  # 2-D canvases on the CPU, which is fast; WebGL still paints, through SwiftShader
 ]
 
-# window.__mi: canvases (shadow roots included) in page order, a hash of what one shows, and the time from an event on the
-# window to the first frame in which that hash differs.
+# window.__mi: canvases (shadow roots included) in page order, a hash of what one shows, and the time from an event on
+# the window to the first frame in which that hash differs.
 PROBE = r"""
 (() => {
   const deep = (root, css, out) => {
@@ -149,7 +149,7 @@ def stopped_at_exit(command: list[str], env: dict[str, str], log: Path) -> Itera
 
 
 def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> bytes:
-    """Body of the first answer of `url`; a process that ends first, or never answers, raises with the end of its log."""
+    """Body of the first answer of `url`; a process that ends first or never answers raises with the end of its log."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit and process.poll() is None:
         try:
@@ -194,7 +194,7 @@ def run_notebook(page: Page, server: Server, name: str, *cells: str, seconds: fl
     file = write_notebook(server, name, *cells) if cells else f"{name}.ipynb"
     page.goto(server.url(file), timeout=seconds * 1000)
     if server.door == "voila":  # runs the cells itself before the page is whole
-        shown = page.locator(".jp-RenderedText[data-mime-type*=error], .voila-error, .jp-RenderedText[data-mime-type*=stderr]")
+        shown = page.locator("[data-mime-type$='jupyter.error'], [data-mime-type$='jupyter.stderr'], .voila-error")
         assert shown.count() == 0, shown.all_inner_texts()
         return
     wait_for_kernel(page, seconds)

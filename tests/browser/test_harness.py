@@ -3,7 +3,16 @@
 import re
 
 import pytest
-from harness import Server, canvas_hash, click_canvas, outputs, run_notebook, timed_click, wait_for_canvases, wait_for_kernel
+from harness import (
+    Server,
+    canvas_hash,
+    click_canvas,
+    outputs,
+    run_notebook,
+    timed_click,
+    wait_for_canvases,
+    wait_for_kernel,
+)
 from playwright.sync_api import Page
 
 SLIDER = """
@@ -18,7 +27,8 @@ CANVAS = """
     import anywidget, traitlets
     class Square(anywidget.AnyWidget):
         _esm = '''export default { render({ model, el }) {
-            const c = Object.assign(document.createElement("canvas"), { width: 200, height: 100 }), cx = c.getContext("2d");
+            const c = Object.assign(document.createElement("canvas"), { width: 200, height: 100 });
+            const cx = c.getContext("2d");
             const draw = () => { cx.fillStyle = model.get("colour"); cx.fillRect(0, 0, 200, 100); };
             model.on("change:colour", draw); draw(); el.append(c);
             c.addEventListener("pointerup", () => model.send({}));
