@@ -2,6 +2,7 @@
 
 __all__ = [
     "DataError",
+    "DownloadError",
     "FileFormatError",
     "LabelError",
     "MIWidgetsError",
@@ -29,6 +30,10 @@ class ParameterError(MIWidgetsError, ValueError):
 
 class FileFormatError(MIWidgetsError, ValueError):
     """A file is truncated, damaged, or not what its name says."""
+
+
+class DownloadError(MIWidgetsError, OSError):
+    """A file could not be downloaded; the message names the file, the reason and what to do."""
 
 
 class MissingDependencyError(MIWidgetsError, ImportError):
