@@ -12,7 +12,7 @@ __all__ = ["load_spectral_map"]
 def load_spectral_map() -> xr.Dataset:
     """Load the bundled map: C 1s of a graphene transistor, 64 x 64 pixels, 129 channels, 250 counts; synthetic.
 
-    Its truth is that of ``make_spectral_map(shape=(64, 64), n_channels=129, counts=250.0, seed=284)``, which gives the same counts.
+    ``make_spectral_map(shape=(64, 64), n_channels=129, counts=250.0, seed=284)`` gives the same counts, and the truth.
 
     Returns
     -------

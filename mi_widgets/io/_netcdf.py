@@ -1,15 +1,16 @@
 """netCDF files, ours and others'."""
 
+import importlib.util
 from pathlib import Path
 
 import xarray as xr
 
-from mi_widgets.errors import FileFormatError, LabelError, ParameterError
+from mi_widgets.errors import FileFormatError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io._finish import finish_spectra, plain_attrs
 from mi_widgets.io._units import Quantity, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
-__all__ = ["SUFFIXES", "check_size", "open_dataset", "read"]
+__all__ = ["SUFFIXES", "check_size", "open_dataset", "read", "stays_on_disk"]
 
 SUFFIXES = frozenset({".nc", ".nc4", ".cdf", ".netcdf"})
 LAZY_BYTES = 1_000_000_000
@@ -31,14 +32,22 @@ def open_dataset(path: Path, *, lazy: bool | None) -> xr.Dataset:
     ds = xr.open_dataset(path, **options)  # type: ignore[arg-type]
     try:
         check_size(ds.nbytes, path)
-        if lazy or (lazy is None and ds.nbytes > LAZY_BYTES):
-            return ds.chunk()
+        if stays_on_disk(ds.nbytes, lazy):
+            return ds
         ds.load()
     except BaseException:
         ds.close()
         raise
     ds.close()
     return ds.drop_encoding()
+
+
+def stays_on_disk(n_bytes: int, lazy: bool | None) -> bool:
+    """Tell whether values stay on disk, as dask arrays."""
+    installed = importlib.util.find_spec("dask") is not None
+    if lazy and not installed:
+        raise MissingDependencyError("lazy=True needs the package dask: pip install dask")
+    return bool(lazy) or (lazy is None and installed and n_bytes > LAZY_BYTES)
 
 
 def check_size(n_bytes: int, path: Path) -> None:
@@ -57,7 +66,9 @@ def read(
     """Read the spectra of a netCDF file; see `mi_widgets.io.read_spectra`."""
     ds = open_dataset(path, lazy=lazy)
     da, spectral, quantity = _choose(ds, path, variable, dim)
+    on_disk = stays_on_disk(ds.nbytes, lazy)
     attrs = {**plain_attrs(da.attrs), **{k: v for k, v in plain_attrs(ds.attrs).items() if k in _GLOBAL}}
+    other = {str(k): v for k, v in ds.attrs.items() if k not in (*_GLOBAL, "spectral_dim", "lineshape")}
     da = da.drop_vars([name for name in da.coords if name not in da.dims])
     if spectral not in da.coords:
         raise LabelError(f"{path.name}: dimension {spectral!r} of {da.name!r} has no coordinate, so no axis to fit on.")
@@ -77,7 +88,9 @@ def read(
     attrs["units"] = _value_unit(attrs.get("units"))
     da = da.rename({old: new for old, new in names.items() if old != new})
     da.attrs = attrs
-    return finish_spectra(da, quantity.dim, path=path, reader="netcdf")
+    if on_disk:
+        da = da.chunk({d: -1 if d == quantity.dim else "auto" for d in da.dims})
+    return finish_spectra(da, quantity.dim, path=path, reader="netcdf", metadata=other)
 
 
 def _value_unit(units: object) -> str:

@@ -182,9 +182,9 @@ def _existing(path: str | os.PathLike[str]) -> Path:
         size = file.stat().st_size
     except (OSError, ValueError) as error:
         raise FileFormatError(f"there is no file {str(file)!r} (looked in {Path.cwd()}): {error}") from error
-    if file.is_dir() and file.suffix.lower() != ".zspy":
+    if file.is_dir():
         raise FileFormatError(f"{file} is a folder. Give the path of one file in it.")
-    if not file.is_dir() and size == 0:
+    if size == 0:
         raise FileFormatError(f"{file.name} is empty (0 bytes). Copy or export it again.")
     return file
 
@@ -221,8 +221,6 @@ def _guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
 
 def _seems(file: Path) -> str:
     """Say what the first bytes of a file tell, as ``", which begins as a PNG image"``; empty if they tell nothing."""
-    if file.is_dir():
-        return ""
     with file.open("rb") as stream:
         start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     for magic, text in _MAGIC:

@@ -15,16 +15,16 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, FileFormatError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io._finish import finish_spectra
-from mi_widgets.io._netcdf import LAZY_BYTES, check_size
+from mi_widgets.io._netcdf import check_size, stays_on_disk
 from mi_widgets.io._units import Quantity, parse_label, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
 __all__ = ["from_signals", "read", "require", "suffixes"]
 
-# netCDF: its reader evaluates text of the file as Python; the pictures and CSV dialects hold no calibrated spectra.
-_LEFT_OUT = {"netCDF", "Image", "Impulse", "Protochips", "numpy"}
-_LAZY = {"Bruker", "JEOL", "DigitalMicrograph", "HSPY", "ZSPY", "EMD", "NeXus", "Ripple", "TIFF"}
-_COMMON = frozenset({".wdf", ".dm3", ".dm4", ".hspy", ".zspy", ".bcf", ".spx", ".msa", ".emsa", ".pts", ".tvf", ".emd"})
+# netCDF evaluates text of the file as Python, ZSPY and MRCZ can unpickle it; the others hold no calibrated spectra.
+_LEFT_OUT = {"netCDF", "ZSPY", "MRCZ", "Image", "Impulse", "Protochips", "numpy"}
+_LAZY = {"Bruker", "JEOL", "DigitalMicrograph", "HSPY", "EMD", "NeXus", "Ripple", "TIFF"}
+_COMMON = frozenset({".wdf", ".dm3", ".dm4", ".hspy", ".bcf", ".spx", ".msa", ".emsa", ".pts", ".tvf", ".emd"})
 _TO_NM = {"mm": 1e6, "m": 1e9}
 
 
@@ -128,7 +128,7 @@ def from_signals(
     data = signal["data"]
     if hasattr(data, "chunks"):
         check_size(data.nbytes, path)
-        if lazy is False or (lazy is None and data.nbytes <= LAZY_BYTES):
+        if not stays_on_disk(data.nbytes, lazy):
             with _quiet():
                 data = data.compute()
     names = _dim_names(signal, spectral, dim)

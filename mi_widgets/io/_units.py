@@ -69,6 +69,8 @@ def parse_label(text: str) -> tuple[str, str | None]:
     ``"Binding energy (eV)"``, ``"BE/eV"``, ``"shift [cm-1]"``, ``"wavelength_nm"``; the unit is None if none is found.
     """
     text = text.strip().strip("\"'#").strip()
+    if len(text) > 1 and (whole := plain_unit(text)) not in (None, "1"):
+        return text, whole
     for pattern in (r"(.*?)\s*[(\[]([^()\[\]]*)[)\]]", r"(.*?)\s*/\s*(.+)", r"(.*?)[_ ](eV|keV|nm|um|cm-1)"):
         found = re.fullmatch(pattern, text)
         if found and found[1] and (unit := plain_unit(found[2])) is not None:
