@@ -2,12 +2,11 @@
 
 from mi_widgets.datasets._bounds import cramer_rao_bound
 from mi_widgets.datasets._bundled import load_spectral_map
-from mi_widgets.datasets._fetch import DownloadError, fetch_raman_depth_series, fetch_raman_streamline
+from mi_widgets.datasets._fetch import fetch_raman_depth_series, fetch_raman_streamline
 from mi_widgets.datasets._registry import list_datasets
 from mi_widgets.datasets._spectral_map import make_spectral_map
 
 __all__ = [
-    "DownloadError",
     "cramer_rao_bound",
     "fetch_raman_depth_series",
     "fetch_raman_streamline",

@@ -10,16 +10,12 @@ from typing import Any
 import xarray as xr
 
 from mi_widgets.datasets._registry import entry
-from mi_widgets.errors import MissingDependencyError, MIWidgetsError
+from mi_widgets.errors import DownloadError, MissingDependencyError
 from mi_widgets.io import read_spectra
 
-__all__ = ["DownloadError", "fetch_raman_depth_series", "fetch_raman_streamline"]
+__all__ = ["fetch_raman_depth_series", "fetch_raman_streamline"]
 
 _TIMEOUT = 30.0
-
-
-class DownloadError(MIWidgetsError, OSError):
-    """A file could not be downloaded; the message names the file, the reason and what to do."""
 
 
 def fetch_raman_streamline(*, cache: str | os.PathLike[str] | None = None, base_url: str | None = None) -> xr.DataArray:
@@ -135,10 +131,8 @@ def _download(item: dict[str, Any], cache: str | os.PathLike[str] | None, base_u
             f"{item['file']} from {url} is not the registered file: its sha256 differs. A proxy or login page may have "
             f"answered, or the download was cut off. {remedy}"
         ) from error
-    except PermissionError as error:
-        raise DownloadError(
-            f"the folder {folder} cannot be written ({error}). Choose another one: cache=..."
-        ) from error
+    except OSError as error:
+        raise DownloadError(f"the folder {folder} cannot be used ({error}). Choose another one: cache=...") from error
     return Path(path)
 
 

@@ -69,7 +69,7 @@ def read(
     on_disk = stays_on_disk(ds.nbytes, lazy)
     attrs = {**plain_attrs(da.attrs), **{k: v for k, v in plain_attrs(ds.attrs).items() if k in _GLOBAL}}
     other = {str(k): v for k, v in ds.attrs.items() if k not in (*_GLOBAL, "spectral_dim", "lineshape")}
-    da = da.drop_vars([name for name in da.coords if name not in da.dims])
+    da = da.drop_vars([extra for extra in da.coords if extra not in da.dims])
     if spectral not in da.coords:
         raise LabelError(f"{path.name}: dimension {spectral!r} of {da.name!r} has no coordinate, so no axis to fit on.")
     axis = da[spectral]
@@ -82,9 +82,9 @@ def read(
     for other in da.dims:
         if other != spectral and (new := position_dim(str(other))) not in (*names.values(), *da.dims):
             names[str(other)] = new
-    for name in da.dims:
-        if name != spectral and name in da.coords:
-            da[name].attrs["units"] = plain_unit(da[name].attrs.get("units")) or "1"
+    for position in da.dims:
+        if position != spectral and position in da.coords:
+            da[position].attrs["units"] = plain_unit(da[position].attrs.get("units")) or "1"
     attrs["units"] = _value_unit(attrs.get("units"))
     da = da.rename({old: new for old, new in names.items() if old != new})
     da.attrs = attrs
