@@ -152,8 +152,7 @@ def _lab(folder: str, *, browser: bool, port: int | None) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependencyError('JupyterLab is not installed here. Write: pip install "mi-widgets[lab]"')
     _tell(copy_notebooks(folder))
-    start = Path(folder).expanduser().resolve() / START
-    options = [str(start)]
+    options = [f"--ServerApp.root_dir={Path(folder).expanduser().resolve()}", f"--LabApp.default_url=/lab/tree/{START}"]
     options += [] if browser else ["--no-browser"]
     options += [] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
