@@ -17,6 +17,7 @@ from mi_widgets.peaks import _numpy
 __all__ = ["Fitted", "Problem", "fit_block", "resolve_engine"]
 
 MAX_ITER, DAMPING = 200, 0.1
+COMPILE_SECONDS = 600.0
 TOLERANCE = 1e-3  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
 
 
@@ -76,7 +77,7 @@ class Fitted:
 def _numba_engine() -> ModuleType | None:
     try:
         from mi_widgets.peaks import _numba
-    except ImportError:
+    except (ImportError, RuntimeError):  # not installed, or nowhere to keep its cache
         return None
     return _numba
 
@@ -85,7 +86,9 @@ class _WarmUp:
     """Compiles (or loads from cache) the numba engine once, in the background."""
 
     def __init__(self) -> None:
-        self._lock, self._thread = threading.Lock(), None  # type: tuple[threading.Lock, threading.Thread | None]
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
         self._done = threading.Event()
 
     def ready(self, wait: float) -> bool:
@@ -94,22 +97,28 @@ class _WarmUp:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mi_widgets-compile", daemon=True)
                 self._thread.start()
-        return self._done.wait(wait)
+        done = self._done.wait(wait)
+        if self._error is not None:
+            raise RuntimeError("numba could not compile the engine; write engine='numpy'.") from self._error
+        return done
 
     def _run(self) -> None:
         x = np.linspace(0.0, 1.0, 12)
         start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
         low, high = np.zeros(6), np.full(6, 10.0)
-        for poisson in (True, False):
-            problem = Problem(x, low, high, np.array([2]), poisson)
-            _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
+        try:
+            for poisson in (True, False):
+                problem = Problem(x, low, high, np.array([2]), poisson)
+                _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
+        except Exception as error:  # noqa: BLE001 - kept, and raised in the thread that asks
+            self._error = error
         self._done.set()
 
 
 _warm_up = _WarmUp()
 
 
-def resolve_engine(engine: str, *, wait: float | None = None) -> str:
+def resolve_engine(engine: str, *, wait: float = 1.0) -> str:
     """Name of the engine to use: ``"numba"`` or ``"numpy"``.
 
     ``"auto"`` is numba as soon as it is compiled: loading it from its cache takes part of a second and is waited
@@ -123,8 +132,13 @@ def resolve_engine(engine: str, *, wait: float | None = None) -> str:
         if engine == "numba":
             raise MissingDependencyError("engine='numba' needs numba: pip install \"mi-widgets[fast]\".")
         return "numpy"
-    patience = (1.0 if engine == "auto" else 600.0) if wait is None else wait
-    return "numba" if _warm_up.ready(patience) else "numpy"
+    if engine == "numba":
+        _warm_up.ready(COMPILE_SECONDS)
+        return "numba"
+    try:
+        return "numba" if _warm_up.ready(wait) else "numpy"
+    except RuntimeError:
+        return "numpy"
 
 
 @cache

@@ -50,7 +50,8 @@ class MapFit:
     given: np.ndarray | None = None
     engine: str = "auto"
     sort: bool = True
-    recipes: list[_starts.Recipe] = field(default_factory=list)
+    recipes: list[_starts.Recipe] = field(default_factory=list, init=False)
+    _waited: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         n, p, k = self.n_spectra, self.model.n_parameters, self.model.n_peaks
@@ -94,7 +95,8 @@ class MapFit:
         return rows[usable], y[usable]
 
     def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
-        engine = resolve_engine(self.engine, wait=1.0 if self.engine == "auto" and not self.recipes else None)
+        engine = resolve_engine(self.engine, wait=0.0 if self._waited else 1.0)
+        self._waited = True
         return fit_block(self.problem, y, self.weights(rows, y), start, engine=engine, max_iter=max_iter)
 
     def _start(self, rows: np.ndarray, y: np.ndarray, recipe: _starts.Recipe | None) -> np.ndarray:

@@ -209,7 +209,7 @@ def iter_fit_peaks(
     low, high = model.bounds(prepared.axis, positive_background=poisson, user=bounds)
     given, ordered = starting_values(start, model, prepared)
     weights, scaled = noise_weights(noise, prepared, poisson=poisson)
-    resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, a known one begins to compile
+    resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile
     fit = MapFit(
         model,
         Problem(prepared.axis, low, high, model.codes, poisson),

@@ -1,0 +1,65 @@
+"""Curves of a fit, and the way to lmfit."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mi_widgets import peaks
+from mi_widgets.errors import LabelError, ParameterError
+
+
+def test_parts_add_up(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
+    curves = peaks.evaluate(overlap_fit, overlap.spectra)
+    xr.testing.assert_allclose(curves.components.sum("peak") + curves.background, curves.best_fit)
+    np.testing.assert_allclose(curves.residual, overlap.spectra - curves.best_fit)
+    assert float(curves.residual_normalized.std()) == pytest.approx(1, abs=0.02)
+    deviation = (curves.best_fit - overlap.expected) / np.sqrt(overlap.expected)
+    assert float(np.sqrt((deviation**2).mean())) < 0.2  # ten parameters of 400 channels: sqrt(10/400)
+    assert curves.best_fit.attrs["units"] == "count"
+
+
+def test_one_pixel_on_a_fine_axis(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
+    fine = xr.DataArray(np.linspace(float(overlap.energy[0]), float(overlap.energy[-1]), 2000), dims="energy", name="energy")
+    fine = fine.assign_coords(energy=fine)
+    fine.energy.attrs["units"] = "eV"
+    one = peaks.evaluate(overlap_fit.isel(y=3, x=4), fine.energy)
+    assert one.best_fit.shape == (2000,)
+    area = (one.components.isel(peak=0)).integrate("energy")
+    lorentz_tails = 0.08 * float(overlap_fit.amplitude[3, 4, 0])
+    assert 0 < float(overlap_fit.amplitude[3, 4, 0]) - float(area) < lorentz_tails
+    top = float(one.components.isel(peak=1).max())
+    assert top == pytest.approx(float(overlap_fit.height[3, 4, 1]), rel=1e-4)
+
+
+def test_failed_pixels_stay_empty(overlap: xr.Dataset) -> None:
+    data = overlap.spectra[:2, :3].copy(deep=True)
+    data[0, 0] = np.nan
+    fit = peaks.fit_peaks(data, n_peaks=2)
+    curves = peaks.evaluate(fit, data)
+    assert np.isnan(curves.best_fit[0, 0]).all()
+    assert np.isfinite(curves.best_fit[1, 1]).all()
+    with pytest.raises(ParameterError, match="has no fit"):
+        peaks.to_lmfit(fit, data, y=data.y[0], x=data.x[0])
+
+
+def test_what_is_no_fit_is_refused(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
+    with pytest.raises(LabelError, match="no result of fit_peaks"):
+        peaks.evaluate(overlap, overlap.spectra)
+    with pytest.raises(LabelError, match="'center' is missing"):
+        peaks.evaluate(overlap_fit.drop_vars("center"), overlap.spectra)
+    with pytest.raises(LabelError, match="the fit is over 'energy'"):
+        peaks.evaluate(overlap_fit, overlap.y)
+    with pytest.raises(ParameterError, match="label for each"):
+        peaks.to_lmfit(overlap_fit, overlap.spectra, y=0.0)
+
+
+def test_lmfit_goes_on_from_our_fit(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
+    result = peaks.to_lmfit(overlap_fit, overlap.spectra, y=overlap.y[2], x=overlap.x[3])
+    assert result.success
+    assert result.nfev < 40  # started at the optimum
+    assert result.params["background_slope"].value == pytest.approx(
+        float(overlap_fit.background_right[2, 3] - overlap_fit.background_left[2, 3])
+        / float(overlap.energy[-1] - overlap.energy[0]),
+        abs=3 * result.params["background_slope"].stderr,
+    )
+    assert "p0_center" in result.fit_report()
