@@ -50,6 +50,11 @@ def label(da: xr.DataArray, units: str, long_name: str) -> xr.DataArray:
     -------
     xarray.DataArray
         A shallow copy with exactly these two attributes.
+
+    Examples
+    --------
+    >>> label(xr.DataArray([1.0], dims="energy", attrs={"offset": 3}), "eV", "energy").attrs
+    {'units': 'eV', 'long_name': 'energy'}
     """
     out = da.copy(deep=False)
     out.attrs = {"units": units, "long_name": long_name}
@@ -110,7 +115,26 @@ def label_spectra(
 
 
 def require_dims(da: xr.DataArray, dims: Iterable[str], *, who: str) -> None:
-    """Raise `LabelError` unless `da` has every dimension in `dims`; `who` names the calling function."""
+    """Raise unless an array has every dimension that is needed.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Any array.
+    dims : iterable of str
+        The dimensions it must have.
+    who : str
+        Name of the calling function, for the message.
+
+    Raises
+    ------
+    LabelError
+        One is missing.
+
+    Examples
+    --------
+    >>> require_dims(xr.DataArray([1.0], dims="energy"), ["energy"], who="my_function")
+    """
     missing = [d for d in dims if d not in da.dims]
     if missing:
         close = find_spectral_dim(da, default=None)
@@ -119,13 +143,53 @@ def require_dims(da: xr.DataArray, dims: Iterable[str], *, who: str) -> None:
 
 
 def require_numeric(da: xr.DataArray, *, who: str) -> None:
-    """Raise `DataError` unless the values are real numbers."""
+    """Raise unless the values are real numbers.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Any array.
+    who : str
+        Name of the calling function, for the message.
+
+    Raises
+    ------
+    DataError
+        The values are text, objects, dates or complex.
+
+    Examples
+    --------
+    >>> require_numeric(xr.DataArray([1, 2]), who="my_function")
+    """
     if da.dtype.kind not in "buif":
         raise DataError(f"{who} needs real numbers; this array holds {da.dtype}. Convert with da.astype(float).")
 
 
 def require_units(da: xr.DataArray, *, who: str) -> str:
-    """Return the ``units`` attribute of a coordinate or array, or raise `LabelError` with the line that sets it."""
+    """Unit of a coordinate or array.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Coordinate or array with the attribute ``units``.
+    who : str
+        Name of the calling function, for the message.
+
+    Returns
+    -------
+    str
+        The unit.
+
+    Raises
+    ------
+    LabelError
+        There is none; the message has the line that sets it.
+
+    Examples
+    --------
+    >>> require_units(xr.DataArray([1.0], attrs={"units": "eV"}), who="my_function")
+    'eV'
+    """
     units = da.attrs.get("units")
     if not isinstance(units, str) or not units:
         raise LabelError(
@@ -157,6 +221,11 @@ def require_axis(da: xr.DataArray, dim: str, *, who: str) -> np.ndarray:
         No such dimension, no coordinate, no unit.
     DataError
         The coordinate is not finite or not strictly monotonic.
+
+    Examples
+    --------
+    >>> require_axis(label_spectra([3, 4], [283.0, 284.0]), "energy", who="my_function")
+    array([283., 284.])
     """
     require_dims(da, [dim], who=who)
     if dim not in da.coords:
@@ -186,6 +255,21 @@ def find_spectral_dim(da: xr.DataArray, default: str | None = "error") -> str | 
         Any array.
     default : str or None
         Returned when none is found; ``"error"`` raises `LabelError` instead.
+
+    Returns
+    -------
+    str or None
+        The dimension, or `default`.
+
+    Raises
+    ------
+    LabelError
+        None is found and `default` is ``"error"``.
+
+    Examples
+    --------
+    >>> find_spectral_dim(label_spectra([[3, 4]], [283.0, 284.0]))
+    'energy'
     """
     known = [str(d) for d in da.dims if d in SPECTRAL_DIMS]
     if known:
@@ -203,14 +287,46 @@ def find_spectral_dim(da: xr.DataArray, default: str | None = "error") -> str | 
 
 
 def axis_label(da: xr.DataArray) -> str:
-    """Text for an axis: readable name and unit, such as ``"binding energy (eV)"``."""
+    """Text for an axis: readable name and unit.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Coordinate or array.
+
+    Returns
+    -------
+    str
+        ``long_name`` or name, and the unit in brackets unless it is ``1``.
+
+    Examples
+    --------
+    >>> axis_label(xr.DataArray([1.0], attrs={"long_name": "binding energy", "units": "eV"}))
+    'binding energy (eV)'
+    """
     name = str(da.attrs.get("long_name") or da.name or "")
     units = str(da.attrs.get("units") or "")
     return f"{name} ({units})" if units and units != "1" else name
 
 
 def product_unit(left: str, right: str) -> str:
-    """Unit of a product, as pint reads it, leaving out ``1``: ``product_unit("count", "eV") == "count * eV"``."""
+    """Unit of a product, as pint reads it, leaving out ``1``.
+
+    Parameters
+    ----------
+    left, right : str
+        Units of the two factors.
+
+    Returns
+    -------
+    str
+        Their product.
+
+    Examples
+    --------
+    >>> product_unit("count", "eV")
+    'count * eV'
+    """
     parts = [f"({u})" if "/" in u else u for u in (left, right) if u not in ("", "1")]
     return " * ".join(parts) or "1"
 

@@ -48,6 +48,11 @@ def collect(parts: Iterable[Part], progress: Progress | None = None) -> Any:
     -------
     object
         ``result`` of the last part; None if there was none.
+
+    Examples
+    --------
+    >>> collect(Part(i + 1, 3, result=i**2) for i in range(3))
+    4
     """
     result = None
     for part in parts:
@@ -58,14 +63,56 @@ def collect(parts: Iterable[Part], progress: Progress | None = None) -> Any:
 
 
 def block_size(seconds_per_item: float, n_items: int, *, target: float = 0.3, least: int = 1) -> int:
-    """Number of items that take about `target` seconds: the length of one part."""
+    """Number of items that take about a given time: the length of one part.
+
+    Parameters
+    ----------
+    seconds_per_item : float
+        Measured time of one item; 0 or less means that all go into one part.
+    n_items : int
+        Number of items in all: the most that is returned.
+    target : float
+        Time that a part should take (s).
+    least : int
+        The least that is returned.
+
+    Returns
+    -------
+    int
+        Number of items.
+
+    Examples
+    --------
+    >>> block_size(0.01, 4096)
+    30
+    """
     if seconds_per_item <= 0:
         return max(least, n_items)
     return int(min(max(least, target / seconds_per_item), max(least, n_items)))
 
 
 def timed_blocks(n_items: int, first: int, *, target: float = 0.3) -> Iterator[slice]:
-    """Slices over ``range(n_items)``, their length adapted to last about `target` seconds between two draws."""
+    """Slices over a range, their length adapted so that the caller takes about the same time for each.
+
+    Parameters
+    ----------
+    n_items : int
+        Number of items in all.
+    first : int
+        Length of the first slice, and the least of any but the last.
+    target : float
+        Time between two draws (s).
+
+    Yields
+    ------
+    slice
+        ``slice(start, stop)``; together they cover ``range(n_items)`` once, in order.
+
+    Examples
+    --------
+    >>> next(timed_blocks(100, 8))
+    slice(0, 8, None)
+    """
     start, size = 0, max(1, first)
     while start < n_items:
         stop, began = min(start + size, n_items), perf_counter()
