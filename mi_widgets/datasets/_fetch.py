@@ -122,7 +122,7 @@ def _download(item: dict[str, Any], cache: str | os.PathLike[str] | None, base_u
                 known_hash=f"sha256:{item['sha256']}",
                 fname=item["file"],
                 path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=False, timeout=_TIMEOUT),
+                downloader=_load,
             )
     except requests.exceptions.RequestException as error:
         raise DownloadError(f"{item['file']} could not be downloaded from {url}: {_reason(error)}. {remedy}") from error
@@ -136,6 +136,16 @@ def _download(item: dict[str, Any], cache: str | os.PathLike[str] | None, base_u
     return Path(path)
 
 
+def _load(url: str, target: str | os.PathLike[str], manager: object) -> None:
+    """Download for pooch, which checks the hash; unlike its own downloader this closes the connection on an error."""
+    import requests
+
+    del manager
+    with requests.get(url, stream=True, timeout=_TIMEOUT) as answer, Path(target).open("wb") as stream:
+        answer.raise_for_status()
+        stream.writelines(answer.iter_content(chunk_size=65536))
+
+
 def _reason(error: Exception) -> str:
     text = str(error)
     return f"{type(error).__name__} ({text[:150]}{'…' if len(text) > 150 else ''})"
@@ -144,7 +154,9 @@ def _reason(error: Exception) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back pooch's note of each download, which a notebook would draw as an error."""
-    logger = logging.getLogger("pooch")
+    import pooch
+
+    logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mi_widgets.errors import FileFormatError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io._finish import finish_spectra, plain_attrs
-from mi_widgets.io._units import Quantity, plain_unit, position_dim, spectral_quantity
+from mi_widgets.io._units import Quantity, compound_unit, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
 __all__ = ["SUFFIXES", "check_size", "open_dataset", "read", "stays_on_disk"]
@@ -68,7 +68,7 @@ def read(
     da, spectral, quantity = _choose(ds, path, variable, dim)
     on_disk = stays_on_disk(ds.nbytes, lazy)
     attrs = {**plain_attrs(da.attrs), **{k: v for k, v in plain_attrs(ds.attrs).items() if k in _GLOBAL}}
-    other = {str(k): v for k, v in ds.attrs.items() if k not in (*_GLOBAL, "spectral_dim", "lineshape")}
+    left = {str(k): v for k, v in ds.attrs.items() if k not in (*_GLOBAL, "spectral_dim", "lineshape")}
     da = da.drop_vars([extra for extra in da.coords if extra not in da.dims])
     if spectral not in da.coords:
         raise LabelError(f"{path.name}: dimension {spectral!r} of {da.name!r} has no coordinate, so no axis to fit on.")
@@ -85,18 +85,16 @@ def read(
     for position in da.dims:
         if position != spectral and position in da.coords:
             da[position].attrs["units"] = plain_unit(da[position].attrs.get("units")) or "1"
-    attrs["units"] = _value_unit(attrs.get("units"))
+    stated = attrs.get("units")
+    known = compound_unit(stated)
+    attrs["units"] = known or "1"
+    if known is None:
+        attrs["long_name"] = f"{attrs.get('long_name') or da.name} ({stated})"
     da = da.rename({old: new for old, new in names.items() if old != new})
     da.attrs = attrs
     if on_disk:
         da = da.chunk({d: -1 if d == quantity.dim else "auto" for d in da.dims})
-    return finish_spectra(da, quantity.dim, path=path, reader="netcdf", metadata=other)
-
-
-def _value_unit(units: object) -> str:
-    """Give the unit of the values; one of our own making, such as ``count * eV``, is kept as it is."""
-    known = plain_unit(units)
-    return str(units) if known is None else known
+    return finish_spectra(da, quantity.dim, path=path, reader="netcdf", metadata=left)
 
 
 def _spectral_dim(da: xr.DataArray, dim: str | None) -> tuple[str, Quantity] | None:

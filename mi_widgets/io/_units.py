@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mi_widgets.labels import SPECTRAL_DIMS
 
-__all__ = ["Quantity", "parse_label", "plain_unit", "position_dim", "spectral_quantity"]
+__all__ = ["Quantity", "compound_unit", "parse_label", "plain_unit", "position_dim", "spectral_quantity"]
 
 
 class Quantity(NamedTuple):
@@ -61,6 +61,15 @@ def plain_unit(text: object) -> str | None:
     if _NOT_A_UNIT.match(unit):
         return "1"
     return unit if _SI.fullmatch(unit) else None
+
+
+def compound_unit(text: object) -> str | None:
+    """Give a unit that may be a product or quotient, such as ``count * eV``; None if a part is not known."""
+    known = plain_unit(text)
+    if known is not None:
+        return known
+    parts = [part for part in re.split(r"\s*[*/()]\s*|\s+", str(text).strip()) if part]
+    return str(text).strip() if parts and all(plain_unit(part) for part in parts) else None
 
 
 def parse_label(text: str) -> tuple[str, str | None]:
