@@ -29,6 +29,8 @@ def open_dataset(path: Path, *, lazy: bool | None) -> xr.Dataset:
         raise ValueError("netCDF begins with the bytes 'CDF' or '\\x89HDF'")
     # times stay numbers: an axis in seconds is no duration to xarray's fits and plots
     options = {"engine": engine, "decode_times": False, "decode_timedelta": False}
+    if engine == "h5netcdf":
+        options["phony_dims"] = "sort"  # plain HDF5 names no dimensions
     ds = xr.open_dataset(path, **options)  # type: ignore[arg-type]
     try:
         check_size(ds.nbytes, path)

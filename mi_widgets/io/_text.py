@@ -125,9 +125,9 @@ def _from_rows(
     n_rows = table.values.shape[0]
     # before making the array: a damaged file of n rows could ask for n**3 values
     flat = np.ravel_multi_index(index, shape) if np.prod(shape, dtype=float) < 2**62 else np.arange(n_rows)
-    unique_flat, first, n = np.unique(flat, return_index=True, return_counts=True)
+    unique_flat, n = np.unique(flat, return_counts=True)
     if (n > 1).any():
-        where = first[np.argmax(n > 1)]
+        where = np.flatnonzero(flat == unique_flat[np.argmax(n > 1)])[1]
         at = ", ".join(f"{name} {table.values[where, i]:g}" for i, name in zip(order, names, strict=True))
         raise DataError(f"{path.name} line {table.lines[where]}: {at} appears more than once. Keep one value.")
     if unique_flat.size != np.prod(shape, dtype=float):

@@ -91,7 +91,7 @@ def spectral_quantity(name: str, units: str | None = None) -> Quantity | None:
     """Tell which spectral quantity a name, else a unit, stands for; None if neither is known."""
     plain = name.strip().lower()
     for pattern, dim, long_name in _BY_NAME:
-        if re.search(pattern, plain) or plain == dim:
+        if re.search(pattern, plain):
             return Quantity(dim, SPECTRAL_DIMS[dim], long_name)
     base = "eV" if units in ("keV", "meV") else ("Hz" if units and units.endswith("Hz") else units)
     dim_of_unit = _BY_UNIT.get(base or "")
