@@ -19,7 +19,9 @@ def test_parts_add_up(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
 
 
 def test_one_pixel_on_a_fine_axis(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
-    fine = xr.DataArray(np.linspace(float(overlap.energy[0]), float(overlap.energy[-1]), 2000), dims="energy", name="energy")
+    fine = xr.DataArray(
+        np.linspace(float(overlap.energy[0]), float(overlap.energy[-1]), 2000), dims="energy", name="energy"
+    )
     fine = fine.assign_coords(energy=fine)
     fine.energy.attrs["units"] = "eV"
     one = peaks.evaluate(overlap_fit.isel(y=3, x=4), fine.energy)
