@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, FileFormatError, LabelError, MissingDependencyError, ParameterError
+from mi_widgets.errors import (
+    DataError,
+    FileFormatError,
+    LabelError,
+    MissingDependencyError,
+    MIWidgetsWarning,
+    ParameterError,
+)
+from mi_widgets.io import _wdf
 from mi_widgets.io._finish import finish_spectra
 from mi_widgets.io._netcdf import check_size, stays_on_disk
 from mi_widgets.io._units import Quantity, parse_label, plain_unit, position_dim, spectral_quantity
@@ -76,26 +84,46 @@ def read(
     raise ValueError(f"none of the readers of {suffix} could: {tried}") from failures[0][1]
 
 
-def _signals(plugin: Mapping[str, Any], path: Path, lazy: bool | None) -> list[dict[str, Any]]:
+def _signals(plugin: Mapping[str, Any], path: Path, lazy: bool | None) -> list[Mapping[str, Any]]:
+    if plugin["name"] == "Renishaw":
+        _wdf.check_blocks(path)
     module = importlib.import_module(plugin["api"])
     # where it can, open lazily first: the size is known before the memory is taken (a 1.4 MB .pts becomes 1 GB)
     deferred = plugin["name"] in _LAZY and lazy is not False
-    with _quiet():
-        return list(module.file_reader(str(path), lazy=True) if deferred else module.file_reader(str(path)))
+    with _notes(path):
+        signals = list(module.file_reader(str(path), lazy=True) if deferred else module.file_reader(str(path)))
+    return _wdf.place_spectra(signals, path) if plugin["name"] == "Renishaw" else signals
+
+
+class _Collector(logging.Handler):
+    """Keep warnings of rosettasciio; it writes them to the screen in colours."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if "lumispy" not in text and text not in self.texts:  # not wanted here, so not missing
+            self.texts.append(text)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back notes such as the missing lumispy, which is not wanted here."""
+def _notes(path: Path) -> Iterator[None]:
+    """Turn what rosettasciio logs while reading into one warning; Python's own warnings are left out."""
     logger = logging.getLogger("rsciio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    before = logger.handlers, logger.propagate
+    collector = _Collector()
+    logger.handlers, logger.propagate = [collector], False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.handlers, logger.propagate = before
+    if collector.texts:
+        text = " ".join(" ".join(collector.texts).split())
+        warnings.warn(f"{path.name}: {text[:500]}", MIWidgetsWarning, stacklevel=2)
 
 
 def from_signals(
@@ -129,7 +157,7 @@ def from_signals(
     if hasattr(data, "chunks"):
         check_size(data.nbytes, path)
         if not stays_on_disk(data.nbytes, lazy):
-            with _quiet():
+            with _notes(path):
                 data = data.compute()
     names = _dim_names(signal, spectral, dim)
     coords = {}
