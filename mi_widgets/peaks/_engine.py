@@ -1,13 +1,9 @@
-"""One door to the two engines: which one, how many threads, and spectra with missing channels."""
+"""One door to the two engines: which one, and spectra with missing channels."""
 
-import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -141,30 +137,6 @@ def resolve_engine(engine: str, *, wait: float = 1.0) -> str:
         return "numpy"
 
 
-@cache
-def n_threads() -> int:
-    """Threads used by a block: those this process may run on, or the environment variable MI_WIDGETS_THREADS."""
-    given = os.environ.get("MI_WIDGETS_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=n_threads(), thread_name_prefix="mi_widgets-fit")
-
-
-def _each_share(n_rows: int, least: int, work: Callable[[int, int], Any]) -> None:
-    """Call work(start, stop) on equal shares of the rows, one per thread; small blocks stay in this thread."""
-    shares = min(n_threads(), max(1, n_rows // least))
-    if shares == 1:
-        work(0, n_rows)
-        return
-    edges = np.linspace(0, n_rows, 4 * shares + 1).astype(int)
-    list(_pool().map(work, edges[:-1].tolist(), edges[1:].tolist()))
-
-
 def _empty(p: np.ndarray) -> Fitted:
     count, n = p.shape
     return Fitted(
@@ -177,15 +149,11 @@ def _empty(p: np.ndarray) -> Fitted:
 
 
 def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
-    numba, out = _numba_engine(), _empty(p)
-
-    def work(start: int, stop: int) -> None:
-        numba.fit_range(  # type: ignore[union-attr]
-            problem.axis, y, w, out.parameters, problem.low, problem.high, problem.shapes, problem.poisson, max_iter,
-            TOLERANCE, DAMPING, out.cost, out.n_iter, out.covariance, out.converged, start, stop,
-        )  # fmt: skip
-
-    _each_share(len(p), 64, work)
+    out = _empty(p)
+    _numba_engine().fit_rows(  # type: ignore[union-attr]
+        problem.axis, y, w, out.parameters, problem.low, problem.high, problem.shapes, problem.poisson, max_iter,
+        TOLERANCE, DAMPING, out.cost, out.n_iter, out.covariance, out.converged,
+    )  # fmt: skip
     return out
 
 

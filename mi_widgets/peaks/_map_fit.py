@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -9,12 +10,17 @@ import numpy as np
 from mi_widgets.peaks import _starts
 from mi_widgets.peaks._engine import MAX_ITER, Fitted, Problem, fit_block, resolve_engine
 from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT, Model
+from mi_widgets.peaks._threads import serial_blas, side_by_side
 from mi_widgets.runs import block_size
 
 STATUS = ("ok", "at_bound", "not_converged", "no_data", "not_run")
 OK, AT_BOUND, NOT_CONVERGED, NO_DATA, NOT_RUN = range(5)
-FIRST_BLOCK = 256
-REPAIR_SHARE, REPAIR_MARGIN = 0.3, 1e-2
+FIRST_BLOCK, SHARE = 512, 128
+REPAIR_SHARE, REPAIR_BLOCK, REPAIR_MARGIN = 0.3, 2048, 1e-2
+
+
+def _shares(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[i : i + SHARE] for i in range(0, rows.size, SHARE)]
 
 
 @dataclass
@@ -51,7 +57,7 @@ class MapFit:
     engine: str = "auto"
     sort: bool = True
     recipes: list[_starts.Recipe] = field(default_factory=list, init=False)
-    _waited: bool = field(default=False, init=False)
+    _engine: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         n, p, k = self.n_spectra, self.model.n_parameters, self.model.n_peaks
@@ -68,9 +74,7 @@ class MapFit:
 
     def run(self) -> Iterator[tuple[np.ndarray, str]]:
         """Fit in parts; gives the rows that are new and what was done."""
-        if self._fully_given:
-            self.recipes = []
-        else:
+        if not self._fully_given:
             yield from self._pilots()
         start, size = 0, FIRST_BLOCK
         rows = np.flatnonzero(self.status == NOT_RUN)
@@ -78,7 +82,8 @@ class MapFit:
             block, began = rows[start : start + size], perf_counter()
             self._block(block)
             start += block.size
-            size = min(4 * size, block_size((perf_counter() - began) / block.size, rows.size, least=64))
+            size = min(4 * size, block_size((perf_counter() - began) / block.size, rows.size, least=SHARE))
+            size -= size % SHARE  # shares, and so the last digits, do not depend on how fast the machine is
             yield block, "fit"
         yield from self._repair()
 
@@ -94,10 +99,12 @@ class MapFit:
         self.status[rows[~usable]] = NO_DATA
         return rows[usable], y[usable]
 
+    def _engine_now(self) -> None:
+        """Settle which engine the next fits use: the compiled one is waited for once."""
+        self._engine = resolve_engine(self.engine, wait=0.0 if self._engine else 1.0)
+
     def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
-        engine = resolve_engine(self.engine, wait=0.0 if self._waited else 1.0)
-        self._waited = True
-        return fit_block(self.problem, y, self.weights(rows, y), start, engine=engine, max_iter=max_iter)
+        return fit_block(self.problem, y, self.weights(rows, y), start, engine=self._engine, max_iter=max_iter)
 
     def _start(self, rows: np.ndarray, y: np.ndarray, recipe: _starts.Recipe | None) -> np.ndarray:
         if recipe is None:
@@ -112,23 +119,36 @@ class MapFit:
         return np.clip(start, self.problem.low, self.problem.high)
 
     def _pilots(self) -> Iterator[tuple[np.ndarray, str]]:
+        self._engine_now()
+        with serial_blas:
+            done = self._try_recipes()
+        if done.size:
+            yield done, "fit"
+
+    def _try_recipes(self) -> np.ndarray:
+        """Find the recipes by some pilots; returns rows that are thereby fitted (all, where there are few)."""
         sample = np.unique(np.linspace(0, self.n_spectra - 1, min(self.n_spectra, 2048)).astype(int))
         usable, y = self._usable(sample)
-        known = _starts.recipes(self.model, self.problem)
+        self.recipes = _starts.recipes(self.model, self.problem)
         if not usable.size:
-            self.recipes = known
-            return
-        pick = _starts.pilot_rows(np.nansum(np.where(np.isfinite(y), y, 0.0), axis=1))
+            return usable
+        pick = _starts.pilot_rows(np.where(np.isfinite(y), y, 0.0).sum(axis=1))
         rows, y = usable[pick], y[pick]
         self.recipes, best = _starts.try_recipes(
-            known, lambda start, max_iter: self._fit(rows, y, start, max_iter), lambda r: self._start(rows, y, r)
+            self.recipes, lambda start, n: self._fit(rows, y, start, n), lambda r: self._start(rows, y, r)
         )
-        if rows.size == usable.size and usable.size == np.sum(self.status == NOT_RUN):
-            # few spectra: what was tried on the pilots is the fit; it goes on from there to its end
-            self._store(rows, y, self._fit(rows, y, best.parameters))
-            yield rows, "fit"
+        if rows.size < np.sum(self.status == NOT_RUN):
+            return rows[:0]
+        # few spectra: what was tried on the pilots is the fit; it goes on from there to its end
+        self._store(rows, y, self._fit(rows, y, best.parameters))
+        return rows
 
     def _block(self, rows: np.ndarray) -> None:
+        """Fit rows in shares, each small enough to stay in cache and each by one thread."""
+        self._engine_now()
+        side_by_side(self._share, _shares(rows))
+
+    def _share(self, rows: np.ndarray) -> None:
         rows, y = self._usable(rows)
         if rows.size:
             first = self._start(rows, y, self.recipes[0] if self.recipes else None)
@@ -138,30 +158,36 @@ class MapFit:
         """Fit suspicious spectra again, from other recipes and from their neighbours; the better likelihood wins."""
         if self._fully_given:
             return
-        for _round in range(3):
-            k = self.model.columns("center")
+        center = self.model.columns("center")
+        near_change = np.ones(self.n_spectra, dtype=bool)  # after the first round only what has a new neighbour
+        for round_ in range(3):
             width = FWHM_PER_SIGMA[self.model.lineshape] * self.parameters[:, self.model.columns("sigma")]
             bad = _starts.suspicious(
-                self.parameters[:, k], width, self.stderr[:, k], self._excess(), self.shape
-            )[: max(64, int(REPAIR_SHARE * self.n_spectra))]  # fmt: skip
-            changed = np.zeros(self.n_spectra, dtype=bool)
-            for at in range(0, bad.size, 4096):
-                rows = bad[at : at + 4096]
-                y, old = self.read(rows), self.cost[rows].copy()
-                for start in self._other_starts(rows, y, first=_round == 0):
-                    self._store(rows, y, self._fit(rows, y, start), only_better=True)
-                changed[rows] = self.cost[rows] < old
-                yield rows[changed[rows]], "repair"
-            if not changed.any():
+                self.parameters[:, center], width, self.stderr[:, center], self._excess(), self.shape
+            )
+            bad = bad[: max(64, int(REPAIR_SHARE * self.n_spectra))]
+            bad = bad[near_change[bad]]
+            near_change = np.zeros(self.n_spectra, dtype=bool)
+            for at in range(0, bad.size, REPAIR_BLOCK):
+                rows = bad[at : at + REPAIR_BLOCK]
+                old = self.cost[rows]
+                self._engine_now()
+                before = self.parameters.copy()  # neighbours as they were, whichever thread is first
+                side_by_side(partial(self._repair_rows, before=before, first=round_ == 0), _shares(rows))
+                better = rows[self.cost[rows] < old]
+                for near in _starts.neighbours(better, self.shape):
+                    near_change[near] = True
+                yield better, "repair"
+            if not near_change.any():
                 return
 
-    def _other_starts(self, rows: np.ndarray, y: np.ndarray, *, first: bool) -> Iterator[np.ndarray]:
+    def _repair_rows(self, rows: np.ndarray, before: np.ndarray, *, first: bool) -> None:
+        y = self.read(rows)
+        for recipe in self.recipes[1:4] if first else []:
+            self._store(rows, y, self._fit(rows, y, self._start(rows, y, recipe)), only_better=True)
         for near in _starts.neighbours(rows, self.shape):
-            start = self.parameters[near]
-            yield np.where(np.isfinite(start), start, self.parameters[rows])
-        if first:
-            for recipe in self.recipes[1:4]:
-                yield self._start(rows, y, recipe)
+            start = np.where(np.isfinite(before[near]), before[near], before[rows])
+            self._store(rows, y, self._fit(rows, y, start), only_better=True)
 
     def _excess(self) -> np.ndarray:
         dof = np.maximum(self.dof, 1)

@@ -351,17 +351,15 @@ def _told_apart(hess, skip, chol):
 
 
 @njit(**OPTIONS)
-def fit_range(
-    x, ys, ws, ps, low, high, shapes, poisson, max_iter, tol, damping0, cost, n_iter, cov, converged, start, stop
-):
-    """Fit spectra start … stop in place; see `mi_widgets.peaks._engine.fit_block` for the arguments."""
+def fit_rows(x, ys, ws, ps, low, high, shapes, poisson, max_iter, tol, damping0, cost, n_iter, cov, converged):
+    """Fit spectra one by one, in place; see `mi_widgets.peaks._engine` for the arguments."""
     n_all, n = x.size, low.size
     f, f_new, u, r = np.empty(n_all), np.empty(n_all), np.empty(n_all), np.empty(n_all)
     xs, y, w, ends = np.empty(n_all), np.empty(n_all), np.empty(n_all), np.array([x[0], x[-1]])
     jac, hess, chol = np.empty((n, n_all)), np.empty((n, n)), np.empty((n, n))
     grad, rhs, step, shift, trial = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     skip, fixed = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    for row in range(start, stop):
+    for row in range(ps.shape[0]):
         m, total, p = 0, 0.0, ps[row]
         for i in range(n_all):
             # compared as bits: fastmath may assume that NaN does not exist
