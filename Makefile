@@ -41,7 +41,7 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --quiet --no-header --no-annotate --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra widgets --extra files --constraint requirements.lock \
-	  --python-version 3.11 --python-platform linux --quiet --no-header --no-annotate --output-file binder/requirements.txt
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_35 --quiet --no-header --no-annotate --output-file binder/requirements.txt
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist

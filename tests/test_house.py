@@ -13,11 +13,11 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import mi_widgets
 import pytest
+
+import mi_widgets
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mi_widgets"
@@ -47,7 +47,9 @@ def _python(code: str) -> Any:
 
 
 def _loaded_after(code: str) -> set[str]:
-    return set(_python(f"{code}\nimport json, sys\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"))
+    return set(
+        _python(f"{code}\nimport json, sys\nprint(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))")
+    )
 
 
 # ---- floors
@@ -105,7 +107,9 @@ def test_third_party_imports_are_declared() -> None:
     import_names = {"sklearn": "scikit-learn", "rsciio": "rosettasciio", "llvmlite": "numba", "requests": "pooch"}
     for path in PACKAGE.rglob("*.py"):
         for top in _imported(path) - sys.stdlib_module_names - {"mi_widgets"}:
-            assert import_names.get(top, top).lower() in declared, f"{path} imports {top}, which pyproject does not name"
+            assert import_names.get(top, top).lower() in declared, (
+                f"{path} imports {top}, which pyproject does not name"
+            )
 
 
 def _imported(path: Path) -> set[str]:

@@ -113,7 +113,7 @@ def free_port() -> int:
 def private_environment(home: Path) -> dict[str, str]:
     """The environment with every Jupyter folder inside `home`, so that no setting of the user is read or written."""
     settings = home / "settings" / "@jupyterlab"
-    (settings / "apputils-extension").mkdir(parents=True)
+    (settings / "apputils-extension").mkdir(parents=True, exist_ok=True)
     (settings / "apputils-extension" / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}', encoding="utf-8"
     )
