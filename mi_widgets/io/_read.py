@@ -145,6 +145,7 @@ def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
     Examples
     --------
     >>> import tempfile, pathlib, xarray as xr
+    >>> from mi_widgets.io import write_netcdf
     >>> file = write_netcdf(xr.Dataset({"a": ("x", [1.0, 2.0])}), pathlib.Path(tempfile.mkdtemp()) / "a.nc")
     >>> read_netcdf(file).a.values
     array([1., 2.])
