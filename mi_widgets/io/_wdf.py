@@ -43,8 +43,8 @@ def check_blocks(path: Path) -> dict[str, Block]:
             name = head[:4].decode("latin-1")
             if length < _HEADER or position + length > size:
                 raise FileFormatError(
-                    f"{path.name} is cut off or damaged: its block {name!r} at byte {position} claims {length} bytes, the "
-                    f"file has {size}. Copy it again from the instrument."
+                    f"{path.name} is cut off or damaged: its block {name!r} at byte {position} claims {length} bytes, "
+                    f"the file has {size}. Copy it again from the instrument."
                 )
             blocks.setdefault(name.strip(), Block(position + _HEADER, length - _HEADER))
             position += length

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pint
 import pytest
 import xarray as xr
 
@@ -54,12 +53,12 @@ def save(tmp_path):
         ("energy (eV),counts\n\u22121.0,2\n0,3\n", "energy", "eV", "energy"),
     ],
 )
-def test_axis_and_unit_are_found(save, content, dim, unit, long_name):
+def test_axis_and_unit_are_found(save, content, dim, unit, long_name, pint_registry):
     da = read_spectra(save(content))
     assert da.dims == (dim,)
     assert da[dim].attrs == {"units": unit, "long_name": long_name}
     assert da.size >= 2
-    pint.UnitRegistry().Unit(da.attrs["units"])
+    pint_registry.Unit(da.attrs["units"])
 
 
 def test_numbers_are_exact_and_whole_numbers_without_unit_are_counts(save):
