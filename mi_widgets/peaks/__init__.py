@@ -2,5 +2,6 @@
 
 from mi_widgets.peaks.evaluate import evaluate, to_lmfit
 from mi_widgets.peaks.fit import fit_peaks, iter_fit_peaks
+from mi_widgets.peaks.maps import integrate_window
 
-__all__ = ["evaluate", "fit_peaks", "iter_fit_peaks", "to_lmfit"]
+__all__ = ["evaluate", "fit_peaks", "integrate_window", "iter_fit_peaks", "to_lmfit"]
