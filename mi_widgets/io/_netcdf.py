@@ -30,6 +30,12 @@ def open_dataset(path: Path, *, lazy: bool | None) -> xr.Dataset:
     # times stay numbers: an axis in seconds is no duration to xarray's fits and plots
     options = {"engine": engine, "decode_times": False, "decode_timedelta": False}
     if engine == "h5netcdf":
+        import h5py
+
+        with h5py.File(
+            path, "r"
+        ) as file:  # fails cleanly; h5netcdf would leave a half-made object that complains later
+            file.attrs.get("_nc3_strict")
         options["phony_dims"] = "sort"  # plain HDF5 names no dimensions
     ds = xr.open_dataset(path, **options)  # type: ignore[arg-type]
     try:

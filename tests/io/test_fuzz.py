@@ -1,0 +1,110 @@
+"""Damaged bytes: an error of ours or an array, soon; never another exception, never a hang."""
+
+import json
+import time
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mi_widgets import datasets
+from mi_widgets.errors import MIWidgetsError
+from mi_widgets.io import read_spectra, write_csv, write_netcdf
+
+SLOWEST = 5.0
+
+
+def mutate(raw: bytes, rng: np.random.Generator) -> bytes:
+    """One to eight random damages: flipped bits, overwritten, lost, repeated or inserted runs, a lost end."""
+    out = bytearray(raw)
+    for _ in range(rng.integers(1, 9)):
+        if not out:
+            break
+        at, length = int(rng.integers(len(out))), int(rng.integers(1, 17))
+        kind = rng.integers(7)
+        if kind == 0:
+            out[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            out[at : at + length] = bytes(rng.integers(0, 256, length, dtype="uint8"))
+        elif kind == 2:
+            out[at : at + length] = (b"\xff" if rng.random() < 0.5 else b"\0") * length
+        elif kind == 3:
+            del out[at : at + length]
+        elif kind == 4:
+            out[at:at] = out[at : at + length]
+        elif kind == 5:
+            out[at:at] = bytes(rng.integers(0, 256, length, dtype="uint8"))
+        elif rng.random() < 0.3:
+            del out[at:]
+    return bytes(out)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory, make_wdf):
+    """Good files by suffix."""
+    folder = tmp_path_factory.mktemp("good")
+    ds = datasets.make_spectral_map(shape=(4, 3), n_channels=12, counts=100)[["spectra", "true_center"]]
+    taken = [(x, y) for x in range(4) for y in range(3)]
+    wdf = make_wdf(
+        np.ones((12, 6)), range(6), positions=[(float(x), float(y)) for x, y in taken], grid=(0, 0, 1, 1, 4, 3)
+    )
+    columns = "binding energy (eV);a;b\n" + "\n".join(f"{280 + i},5;{i};{i * i}" for i in range(20))
+    good = {
+        "nc": write_netcdf(ds, folder / "a.nc").read_bytes(),
+        "csv": write_csv(ds.spectra, folder / "a.csv").read_bytes(),
+        "txt": columns.encode(),
+        "wdf": wdf,
+        "msa": _msa().encode(),
+    }
+    for suffix, raw in good.items():
+        path = folder / f"good.{suffix}"
+        path.write_bytes(raw)
+        assert read_spectra(path).size > 1
+    return good
+
+
+def _msa() -> str:
+    head = {"FORMAT": "EMSA/MAS Spectral Data File", "VERSION": "1.0", "TITLE": "t", "NPOINTS": "10", "NCOLUMNS": "1",
+            "XUNITS": "eV", "YUNITS": "counts", "DATATYPE": "XY", "XPERCHAN": "1.0", "OFFSET": "0.0"}  # fmt: skip
+    lines = [f"#{k:<12}: {v}" for k, v in head.items()] + ["#SPECTRUM    : "]
+    return "\n".join([*lines, *(f"{i}.0, {i * i}.0" for i in range(10)), "#ENDOFDATA   : ", ""])
+
+
+def _fuzz(suffix, raw, folder, n, seed):
+    outcomes = {"array": 0, "error": 0}
+    path = folder / f"bad.{suffix}"
+    for i in range(n):
+        damaged = mutate(raw, np.random.default_rng([seed, i]))
+        path.write_bytes(damaged)
+        length, began = 1, time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                da = read_spectra(path)
+        except MIWidgetsError as error:
+            length = len(str(error))
+            outcomes["error"] += 1
+            da = None
+        assert 0 < length < 2000, f"{suffix} {i}: a message of {length} characters"
+        if da is not None:
+            assert isinstance(da, xr.DataArray)
+            assert da.dtype.kind == "f"
+            json.dumps(da.attrs)
+            outcomes["array"] += 1
+        assert time.perf_counter() - began < SLOWEST, f"{suffix} {i} took too long"
+    return outcomes
+
+
+@pytest.mark.parametrize("suffix", ["nc", "csv", "txt", "wdf", "msa"])
+def test_damaged_files_give_our_errors(suffix, sources, tmp_path):
+    if suffix in ("wdf", "msa"):
+        pytest.importorskip("rsciio")
+    outcomes = _fuzz(suffix, sources[suffix], tmp_path, 200, 1)
+    assert outcomes["error"] > 20, outcomes
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("suffix", ["nc", "csv", "txt", "wdf", "msa"])
+def test_many_damaged_files_give_our_errors(suffix, sources, tmp_path):
+    _fuzz(suffix, sources[suffix], tmp_path, 5000, int(time.time()))
