@@ -1,7 +1,9 @@
 # make lab    JupyterLab on the start notebook; the first call creates .venv and installs everything into it
 # make test   all tests, browser included
 # make check  ruff, mypy, import-linter, codespell, nbstripout
-PYTHON ?= python3
+# python3, or a newer one beside it where python3 is too old
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c \
+  'import sys; sys.version_info < (3, 11) or print("$(p)")' 2>/dev/null)) python3)
 VENV ?= .venv
 # Where this is empty, pip resolves the newest versions instead of the locked ones: make test LOCK=
 LOCK ?= requirements.lock
@@ -59,9 +61,11 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.installed-lab: $(VENV)/.created pyproject.toml $(LOCK)
+	@echo 'Installing into $(VENV); the first time this takes a minute or two.'
 	$(PIP_INSTALL) --editable '.[lab,files]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml $(LOCK)
+	@echo 'Installing into $(VENV); the first time this takes a minute or two.'
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.installed-lab $@
