@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet $(if $(LOCK),--constraint $(LOCK))
 SOURCES := mi_widgets tests benchmarks data
 
-.PHONY: help lab test check lock screenshots benchmarks wheel clean
+.PHONY: help lab test check check-style check-types check-floors check-spelling check-notebooks lock screenshots benchmarks wheel clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
@@ -25,12 +25,18 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python tests/browser/chromium.py --install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-dev
+# make -k check goes on after the first complaint.
+check: check-style check-types check-floors check-spelling check-notebooks
+check-style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+check-types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+check-floors: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+check-spelling: $(VENV)/.installed-dev
 	$(BIN)/codespell
+check-notebooks: $(VENV)/.installed-dev
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 # The pictures in docs/, from the same browser tests.
