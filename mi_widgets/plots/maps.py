@@ -55,8 +55,8 @@ def map_element(da: xr.DataArray, *, label: str = "map") -> hv.Element:
             f"plot_map draws one or two dimensions; this array has {tuple(da.dims)}. "
             "Choose a part of it first, such as da.isel(step=0) or da.mean('step')."
         )
-    dims = [hv.Dimension(_safe(str(d)), label=text_of(da[d])) for d in da.dims]
-    values = hv.Dimension("value", label=text_of(da))
+    dims = [hv.Dimension(_safe(str(d)), label=text_of(da[d]) or str(d)) for d in da.dims]
+    values = hv.Dimension("value", label=text_of(da) or "value")
     axes = [_positions(da, str(d)) for d in da.dims]
     grid = np.asarray(da.values, dtype=float)
     if da.ndim == 1:
@@ -154,7 +154,7 @@ def plot_map(
         colorbar_opts={"width": 12, "padding": 4, "bar_line_color": None, "major_tick_line_color": None},
         frame_width=width,
         frame_height=height,
-        **common,
+        **(common | {"hooks": [figure_style, _roomy]}),
     )
 
 
@@ -190,13 +190,20 @@ def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float,
     values = values[np.isfinite(values)]
     counts, edges = np.histogram(values, bins=bins, range=color_limits(xr.DataArray(values), percentile))
     element = hv.Histogram(
-        (edges, counts), kdims=[hv.Dimension("value", label=text_of(da))], vdims=[hv.Dimension("n", label="number")],
+        (edges, counts), kdims=[hv.Dimension("value", label=text_of(da) or "value")], vdims=[hv.Dimension("n", label="number")],
         label="histogram",
     )
     return element.opts(
         color=PEAK_COLORS[4], line_color="white", height=220, responsive=True, hooks=[figure_style],
         title=plain(text_of(da)), backend="bokeh",
     )  # fmt: skip
+
+
+def _roomy(plot: Any, _element: Any) -> None:
+    """HoloViews hook: room for any tick label, so that nothing moves when the numbers change."""
+    plot.state.min_border_left, plot.state.min_border_right = 66, 92
+    if "colorbar" in plot.handles:
+        plot.handles["colorbar"].update(title=None, major_label_text_font_size="11px", major_label_text_color="#4a535c")
 
 
 def _safe(name: str) -> str:

@@ -9,20 +9,20 @@ import xarray as xr
 from mi_widgets.errors import LabelError
 from mi_widgets.plots._style import BACKGROUND_COLOR, DATA_COLOR, FIT_COLOR, PEAK_COLORS, figure_style, plain, text_of
 
-__all__ = ["fit_elements", "plot_fit", "plot_spectrum"]
+__all__ = ["fit_columns", "plot_fit", "plot_spectrum"]
 
 
-def fit_elements(
+def fit_columns(
     data: xr.DataArray | None, evaluated: xr.Dataset | None = None, *, dim: str, n_slots: int | None = None
-) -> dict[str, hv.Element]:
-    """Bare HoloViews elements of one spectrum and its fit, by name.
+) -> dict[str, dict[str, np.ndarray]]:
+    """Columns of the Bokeh figure of one spectrum and its fit, by the name of the element they belong to.
 
     Parameters
     ----------
     data : xarray.DataArray or None
         One spectrum, dims ``(dim,)``.
     evaluated : xarray.Dataset, optional
-        What `mi_widgets.peaks.evaluate` gives for this spectrum; nothing is drawn of the fit without it.
+        What `mi_widgets.peaks.evaluate` gives for this spectrum; the columns of the fit are empty without it.
     dim : str
         The spectral dimension.
     n_slots : int, optional
@@ -30,29 +30,52 @@ def fit_elements(
 
     Returns
     -------
-    dict of str to holoviews.Element
-        ``data``, ``counts`` (the same as a line), ``peak 1`` …, ``background``, ``best fit``, ``residual``.
+    dict of str to dict of str to numpy.ndarray
+        ``data``, ``counts`` (the same as a line), ``peak 1`` …, ``background``, ``best fit``, ``residual``; a peak is
+        the outline of the area between the background and the background with this peak.
     """
-    fitted = evaluated is not None and "best_fit" in evaluated
-    n_peaks = int(evaluated.sizes.get("peak", 0)) if fitted else 0
-    slots = max(n_peaks, n_slots or 0)
     x, y = _columns(data, dim)
-    names = [hv.Dimension("axis", label=_axis_text(data, evaluated, dim)), hv.Dimension("value", label=_value_text(data))]
-    fx, best = _columns(evaluated["best_fit"] if fitted else None, dim)
-    background = _columns(evaluated["background"] if fitted else None, dim)[1]
+    fx, best = _columns(evaluated["best_fit"] if evaluated is not None else None, dim)
+    _, background = _columns(evaluated["background"] if evaluated is not None else None, dim)
+    out = {
+        "data": {"axis": x, "value": y},
+        "counts": {"axis": x, "value": y},
+        "background": {"axis": fx, "value": background},
+        "best fit": {"axis": fx, "value": best},
+        "residual": {"axis": fx[:0], "residual": fx[:0]},
+    }
+    if evaluated is not None and "residual_normalized" in evaluated:
+        out["residual"]["axis"], out["residual"]["residual"] = _columns(evaluated["residual_normalized"], dim)
+    curves = np.empty((0, 0))
+    if evaluated is not None:
+        curves = np.asarray(evaluated["components"].transpose("peak", dim).values, dtype=float)
+        curves = curves[:, ::-1] if evaluated[dim].values[0] > evaluated[dim].values[-1] else curves
+    for i in range(max(len(curves), n_slots or 0)):
+        there = i < len(curves)
+        outline = np.concatenate([fx, fx[::-1]]) if there else fx[:0]
+        level = np.concatenate([background + curves[i], background[::-1]]) if there else fx[:0]
+        out[f"peak {i + 1}"] = {"x": outline, "y": level}
+    return out
+
+
+def _fit_elements(
+    data: xr.DataArray | None, evaluated: xr.Dataset | None, *, dim: str, n_slots: int | None
+) -> dict[str, hv.Element]:
+    """HoloViews elements with these columns, in the order in which they are drawn."""
+    columns = fit_columns(data, evaluated, dim=dim, n_slots=n_slots)
+    axis = hv.Dimension("axis", label=_axis_text(data, evaluated, dim))
+    value = hv.Dimension("value", label=_value_text(data, evaluated))
     out: dict[str, hv.Element] = {}
-    for i in range(slots):
-        curve = _columns(evaluated["components"].isel(peak=i) if i < n_peaks else None, dim)[1]
-        base = background if curve.size else curve
-        px = fx if curve.size else curve
-        out[f"peak {i + 1}"] = hv.Area((px, base + curve, base), names[0], ["value", "base"], label=f"peak {i + 1}")
-    out["background"] = hv.Curve((fx, background), *names, label="background")
-    out["counts"] = hv.Curve((x, y), *names, label="counts")
-    out["data"] = hv.Scatter((x, y), *names, label="data")
-    out["best fit"] = hv.Curve((fx, best), *names, label="best fit")
-    rest = evaluated["residual_normalized"] if fitted and "residual_normalized" in evaluated else None
+    for name in columns:
+        if name.startswith("peak "):
+            x, y = columns[name].values()
+            n = x.size // 2
+            out[name] = hv.Area((x[:n], y[:n], y[n:][::-1]), axis, ["value", "base"], label=name)
+    for name in ("background", "counts", "data", "best fit"):
+        kind = hv.Scatter if name == "data" else hv.Curve
+        out[name] = kind(tuple(columns[name].values()), axis, value, label=name)
     below = hv.Dimension("residual", label="residual / σ")
-    out["residual"] = hv.Curve(_columns(rest, dim), names[0], below, label="residual")
+    out["residual"] = hv.Curve(tuple(columns["residual"].values()), axis, below, label="residual")
     return out
 
 
@@ -84,8 +107,9 @@ def plot_spectrum(da: xr.DataArray, *, dim: str | None = None, title: str = "") 
     'Curve'
     """
     dim = _only_dim(da, dim)
-    elements = fit_elements(da, dim=dim)
-    return hv.Overlay([_styled(elements[name]) for name in ("counts", "data")]).opts(**_frame(title, 320))
+    elements = _fit_elements(da, None, dim=dim, n_slots=None)
+    shown = [_styled(elements[name]) for name in ("counts", "data")]
+    return hv.Overlay(shown).opts(show_legend=False, **_frame(elements["data"], title, 320))
 
 
 def plot_fit(
@@ -136,19 +160,28 @@ def plot_fit(
     if source is None:
         raise LabelError("plot_fit needs a spectrum or an evaluated fit; got neither. Write plot_fit(None, spectrum).")
     dim = _only_dim(source, dim)
-    elements = fit_elements(data, evaluated, dim=dim, n_slots=n_slots)
+    elements = _fit_elements(data, evaluated, dim=dim, n_slots=n_slots)
     residual = _styled(elements.pop("residual"))
-    top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(xaxis="bare", **_frame(title, 300))
+    top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(**_frame(elements["data"], title, 300))
     zero = hv.HLine(0, label="zero").opts(color="#9aa3ab", line_width=1, backend="bokeh")
-    below = hv.Overlay([zero, residual]).opts(**(_frame("", 130) | {"show_legend": False, "toolbar": None}))
-    return hv.Layout([top, below]).opts(toolbar="right", backend="bokeh").cols(1)
+    below = hv.Overlay([zero, residual]).opts(**(_frame(residual, "", 140) | {"show_legend": False, "toolbar": None}))
+    return hv.Layout([top, below]).opts(merge_tools=False, toolbar=None, sizing_mode="stretch_width", backend="bokeh").cols(1)
 
 
-def _frame(title: str, height: int) -> dict[str, Any]:
+def _frame(element: hv.Element, title: str, height: int) -> dict[str, Any]:
+    x, y = element.dimensions()[:2]
     return {
-        "title": plain(title), "height": height, "responsive": True, "min_width": 300, "hooks": [figure_style],
-        "legend_position": "top", "show_grid": True, "backend": "bokeh", "framewise": True, "legend_cols": 8,
+        "xlabel": x.label, "ylabel": y.label, "title": plain(title), "height": height, "responsive": True, "min_width": 300,
+        "legend_position": "top", "show_grid": True, "backend": "bokeh", "framewise": True, "hooks": [figure_style, _aligned],
     }  # fmt: skip
+
+
+def _aligned(plot: Any, _element: Any) -> None:
+    """HoloViews hook: both figures leave the same room beside the frame, so that their axes stand in line."""
+    plot.state.min_border_left, plot.state.min_border_right = 72, 18
+    for legend in plot.state.legend:
+        order = ("data", "best fit", "background")
+        legend.items = sorted(legend.items, key=lambda item: order.index(item.label.value))
 
 
 def _styled(element: hv.Element) -> hv.Element:
@@ -172,7 +205,7 @@ def _columns(da: xr.DataArray | None, dim: str) -> tuple[np.ndarray, np.ndarray]
     if da is None:
         return np.empty(0), np.empty(0)
     x = np.asarray(da[dim].values, dtype=float) if dim in da.coords else np.arange(da.sizes[dim], dtype=float)
-    y = np.asarray(da.values, dtype=float)
+    y = np.asarray(da.values, dtype=np.float32)  # what the screen shows; half the bytes
     return (x[::-1], y[::-1]) if x.size > 1 and x[0] > x[-1] else (x, y)
 
 
@@ -190,5 +223,6 @@ def _axis_text(data: xr.DataArray | None, evaluated: xr.Dataset | None, dim: str
     return text_of(source[dim]) if source is not None and dim in source.coords else plain(dim)
 
 
-def _value_text(data: xr.DataArray | None) -> str:
-    return text_of(data) if data is not None else "intensity"
+def _value_text(data: xr.DataArray | None, evaluated: xr.Dataset | None) -> str:
+    source = data if data is not None else evaluated["best_fit"] if evaluated is not None else None
+    return (text_of(source) if source is not None else "") or "intensity"

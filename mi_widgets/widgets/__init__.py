@@ -1,1 +1,22 @@
-"""To be filled."""
+"""Widgets: thin faces over calls that a script can make as well."""
+
+import importlib
+from typing import Any
+
+_LAZY = {
+    "Explorer": "mi_widgets.widgets._explorer",
+    "PeakMapper": "mi_widgets.widgets.peaks",
+    "link": "mi_widgets.widgets._select",
+}
+
+__all__ = ["Explorer", "PeakMapper", "link"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mi_widgets.widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

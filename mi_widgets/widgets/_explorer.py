@@ -23,7 +23,7 @@ STATES = ("idle", "running", "done", "cancelled", "failed")
 _log = logging.getLogger("mi_widgets")
 
 
-class _ByIdentity(traitlets.Any[Any, Any]):
+class _ByIdentity(traitlets.Any):
     """A trait whose change is seen by identity: two Datasets compare to a Dataset, which is no answer."""
 
     def set(self, obj: Any, value: Any) -> None:

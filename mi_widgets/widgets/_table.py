@@ -1,0 +1,90 @@
+"""Numbers with their uncertainties as a small table."""
+
+import html
+from math import floor, isfinite, log10
+
+import xarray as xr
+
+from mi_widgets.plots._style import PEAK_COLORS
+
+__all__ = ["fit_table", "plus_minus"]
+
+_COLUMNS = ("center", "amplitude", "height", "fwhm", "fraction")
+_NAMES = {"amplitude": "area"}
+
+
+def plus_minus(value: float, stderr: float | None = None) -> str:
+    """Value and standard error to two digits of the error.
+
+    Examples
+    --------
+    >>> plus_minus(284.51234, 0.0123)
+    '284.512 ± 0.012'
+    >>> plus_minus(15234.0, 118.0)
+    '15230 ± 120'
+    """
+    if not isfinite(value):
+        return "–"
+    if stderr is None or not isfinite(stderr) or stderr <= 0:
+        return f"{value:.5g}"
+    digits = 1 - floor(log10(stderr))
+    if digits > 8 or abs(value) >= 1e7:
+        return f"{value:.6g} ± {stderr:.2g}"
+    if digits > 0:
+        return f"{value:.{digits}f} ± {stderr:.{digits}f}"
+    return f"{round(value, digits):.0f} ± {round(stderr, digits):.0f}"
+
+
+def fit_table(fit: xr.Dataset) -> str:
+    """HTML of the fitted numbers of one spectrum, one row for each peak.
+
+    Parameters
+    ----------
+    fit : xarray.Dataset
+        Result of a fit for a single spectrum: its only dimension is ``peak``.
+
+    Returns
+    -------
+    str
+        A table and a line with background, deviance and status; text from the data is escaped.
+    """
+    names = [n for n in _COLUMNS if n in fit]
+    head = "".join(f"<th>{html.escape(_NAMES.get(n, n))}{_unit(fit[n])}</th>" for n in names)
+    rows = []
+    for i in range(fit.sizes.get("peak", 0)):
+        one = fit.isel(peak=i)
+        color = PEAK_COLORS[i % len(PEAK_COLORS)]
+        cells = "".join(f"<td>{_cell(one, n)}</td>" for n in names)
+        rows.append(f'<tr><th scope="row"><i class="mi-swatch" style="background:{color}"></i>{i + 1}</th>{cells}</tr>')
+    rest = [
+        f"{html.escape(str(n).replace('_', ' '))} {_cell(fit, str(n))}{_unit(fit[n])}"
+        for n in fit.data_vars
+        if str(n).startswith("background_") and not str(n).endswith("_stderr")
+    ]
+    if "deviance" in fit and "dof" in fit:
+        rest.append(f"deviance {float(fit['deviance']):.4g} for {float(fit['dof']):.0f} degrees of freedom")
+    line = " · ".join(rest)
+    return (
+        f'<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<div class="mi-table-note">{_status(fit)}{line}</div>'
+    )
+
+
+def _cell(ds: xr.Dataset, name: str) -> str:
+    error = f"{name}_stderr"
+    return plus_minus(float(ds[name]), float(ds[error]) if error in ds else None)
+
+
+def _unit(da: xr.DataArray) -> str:
+    units = str(da.attrs.get("units", "1"))
+    return "" if units in ("", "1") else f' <span class="mi-unit">{html.escape(units)}</span>'
+
+
+def _status(fit: xr.Dataset) -> str:
+    if "status" not in fit:
+        return ""
+    names = str(fit["status"].attrs.get("flag_meanings", "")).split()
+    at = int(fit["status"])
+    name = names[at] if 0 <= at < len(names) else str(at)
+    kind = "ok" if at == 0 else "off"
+    return f'<span class="mi-flag mi-flag-{kind}">{html.escape(name.replace("_", " "))}</span> '
