@@ -69,8 +69,9 @@ def prepare(da: xr.DataArray, dim: str, model: Model) -> Prepared:
         raise LabelError(f"{who}: 'peak' is the dimension of the result. Rename yours: da.rename(peak='part').")
     need = model.n_parameters + 1
     if axis.size < need:
+        kinds = " and ".join(dict.fromkeys(model.lineshapes))
         raise DataError(
-            f"{who}: {model.n_peaks} {model.lineshape} peak(s) on a {model.background} background have "
+            f"{who}: {model.n_peaks} {kinds} peak(s) on a {model.background} background have "
             f"{model.n_parameters} parameters and need at least {need} channels; dimension {dim!r} has {axis.size}. "
             "Take a wider window, fewer peaks or a simpler background."
         )
@@ -113,6 +114,14 @@ def likelihood_of(likelihood: str, noise: Any, prepared: Prepared) -> bool:
             stacklevel=4,
         )
     return not negative
+
+
+def rises(prepared: Prepared) -> bool:
+    """Whether the spectra of the map, taken together, are higher at the high end of the axis than at the low end."""
+    sample = np.unique(np.linspace(0, len(prepared.spectra) - 1, 256).astype(int))
+    mean = np.nan_to_num(prepared.read(sample)).mean(axis=0)
+    edge = max(1, mean.size // 20)
+    return bool(np.median(mean[-edge:]) >= np.median(mean[:edge]))
 
 
 def noise_weights(
@@ -200,16 +209,17 @@ def starting_values(
 
 
 def _lay_out(name: str, value: Any, model: Model, prepared: Prepared) -> tuple[np.ndarray, bool]:
-    of_peaks = isinstance(model.columns(name), slice)
+    """Values of one parameter, one column for each peak that has it."""
+    of_peaks = name in model.peak_names
     n = model.n_peaks if of_peaks else 1
+    having = model.having(name) if of_peaks else [0]
     if isinstance(value, xr.DataArray):
         sizes = dict(zip(prepared.dims, prepared.shape, strict=True)) | ({"peak": n} if of_peaks else {})
         if any(d not in sizes or value.sizes[d] != sizes[str(d)] for d in value.dims):
             raise ParameterError(f"start[{name!r}] has {dict(value.sizes)}; it must fit {sizes}.")
         full = value.expand_dims({d: s for d, s in sizes.items() if d not in value.dims}).transpose(*sizes)
-        array = np.asarray(full.values, dtype=float).reshape(-1, n)
-        return (array if of_peaks else array[:, 0]), True
+        return np.asarray(full.values, dtype=float).reshape(-1, n)[:, having], True
     array = np.asarray(value, dtype=float)
     if array.ndim > 1 or (array.ndim == 1 and array.size != n):
         raise ParameterError(f"start[{name!r}] must be a number, or one for each of {n} peaks; got {value!r}.")
-    return array, False
+    return np.broadcast_to(array, (n,))[having], False

@@ -9,7 +9,6 @@ import xarray as xr
 
 from mi_widgets.labels import product_unit
 from mi_widgets.peaks._map_fit import STATUS, MapFit
-from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT
 
 LONG_NAMES = {
     "amplitude": "area",
@@ -18,9 +17,12 @@ LONG_NAMES = {
     "fwhm": "full width at half maximum",
     "height": "height",
     "fraction": "Lorentzian fraction",
+    "gamma": "Lorentzian half width",
     "background_level": "background",
     "background_left": "background at the low end",
+    "background_middle": "background in the middle",
     "background_right": "background at the high end",
+    "background_step": "Shirley step",
 }
 
 
@@ -51,7 +53,15 @@ def to_dataset(
     """
     model, peaks = fit.model, (*dims, "peak")
     area = product_unit(value_units, axis_units)
-    units = {"amplitude": area, "center": axis_units, "sigma": axis_units, "fwhm": axis_units, "fraction": "1"}
+    units = {
+        "amplitude": area,
+        "center": axis_units,
+        "sigma": axis_units,
+        "fwhm": axis_units,
+        "fraction": "1",
+        "gamma": axis_units,
+    }
+    units["background_step"] = f"1/{axis_units}" if "/" not in axis_units else f"1/({axis_units})"
     out: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]] = {}
 
     def add(name: str, over: tuple[str, ...], value: np.ndarray, error: np.ndarray) -> None:
@@ -62,13 +72,17 @@ def to_dataset(
         out[f"{name}_stderr"] = (over, np.array(error).reshape(at), attributes)
 
     for name in model.peak_names:
-        add(name, peaks, fit.parameters[:, model.columns(name)], fit.stderr[:, model.columns(name)])
+        values, errors = (np.full((len(fit.status), model.n_peaks), np.nan) for _ in range(2))
+        having = model.having(name)
+        values[:, having] = fit.parameters[:, model.columns(name)]
+        errors[:, having] = fit.stderr[:, model.columns(name)]
+        add(name, peaks, values, errors)
         if name == "sigma":
-            per = FWHM_PER_SIGMA[model.lineshape]
-            add("fwhm", peaks, per * fit.parameters[:, model.columns(name)], per * fit.stderr[:, model.columns(name)])
-    add("height", peaks, _height(fit), fit.height_stderr)
+            add("fwhm", peaks, fit.fwhm, fit.fwhm_stderr)
+    add("height", peaks, fit.height, fit.height_stderr)
     for name in model.background_names:
-        add(name, dims, fit.parameters[:, model.columns(name)], fit.stderr[:, model.columns(name)])
+        column = model.columns(name)[0]
+        add(name, dims, fit.parameters[:, column], fit.stderr[:, column])
     for name, value, unit, long_name in _statistics(fit, value_units):
         out[name] = (dims, value.reshape(shape), {"units": unit, "long_name": long_name})
     flags = {"flag_values": list(range(len(STATUS))), "flag_meanings": " ".join(STATUS)}
@@ -77,23 +91,14 @@ def to_dataset(
     return xr.Dataset(out, coords={**coords, "peak": number}, attrs=dict(attrs))
 
 
-def _height(fit: MapFit) -> np.ndarray:
-    model = fit.model
-    gaussian, lorentzian = HEIGHT[model.lineshape]
-    share: Any = float(gaussian == 0)
-    if "fraction" in model.peak_names:
-        share = fit.parameters[:, model.columns("fraction")]
-    unit = (1 - share) * gaussian + share * lorentzian
-    return np.asarray(fit.parameters[:, model.columns("amplitude")] * unit / fit.parameters[:, model.columns("sigma")])
-
-
 def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, str, str]]:
-    n = fit.dof + fit.model.n_parameters
+    n_free = fit.problem.free.size
+    n = fit.dof + n_free
     fitted = np.isfinite(fit.deviance)
     deviance = fit.deviance.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
         misfit = n * np.log(deviance / n) if fit.scaled else deviance
-        bic = np.where(fitted, misfit + fit.model.n_parameters * np.log(n), np.nan)
+        bic = np.where(fitted, misfit + n_free * np.log(n), np.nan)
         reduced = np.where(fitted & (fit.dof > 0), deviance / fit.dof, np.nan)
     unit = product_unit(value_units, value_units) if fit.scaled else "1"
     name = "residual sum of squares" if fit.scaled else "deviance"

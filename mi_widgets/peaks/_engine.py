@@ -9,35 +9,14 @@ import numpy as np
 
 from mi_widgets.errors import MissingDependencyError, ParameterError
 from mi_widgets.peaks import _numpy
+from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._problem import Problem
 
-__all__ = ["Fitted", "Problem", "fit_block", "resolve_engine"]
+__all__ = ["Fitted", "fit_block", "resolve_engine"]
 
 MAX_ITER, DAMPING = 200, 0.1
 COMPILE_SECONDS = 600.0
 TOLERANCE = 1e-3  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What all spectra of a run share.
-
-    Attributes
-    ----------
-    axis : numpy.ndarray, shape (n_channels,)
-        Ascending.
-    low, high : numpy.ndarray, shape (n_parameters,)
-        Bounds.
-    shapes : numpy.ndarray, shape (n_peaks,)
-        Line shape codes.
-    poisson : bool
-        Poisson likelihood; else gaussian.
-    """
-
-    axis: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    shapes: np.ndarray
-    poisson: bool
 
 
 @dataclass
@@ -100,11 +79,11 @@ class _WarmUp:
 
     def _run(self) -> None:
         x = np.linspace(0.0, 1.0, 12)
+        model = Model(("pseudo-voigt",), "linear")
         start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
-        low, high = np.zeros(6), np.full(6, 10.0)
         try:
             for poisson in (True, False):
-                problem = Problem(x, low, high, np.array([2]), poisson)
+                problem = Problem(x, model, np.zeros(6), np.full(6, 10.0), poisson)
                 _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
         except Exception as error:  # noqa: BLE001 - kept, and raised in the thread that asks
             self._error = error
@@ -148,17 +127,18 @@ def _empty(p: np.ndarray) -> Fitted:
     )
 
 
-def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
-    out = _empty(p)
+def _run_numba(problem: Problem, y: np.ndarray, w: np.ndarray, q: np.ndarray, max_iter: int) -> Fitted:
+    out, (low, high) = _empty(q), problem.box
     _numba_engine().fit_rows(  # type: ignore[union-attr]
-        problem.axis, y, w, out.parameters, problem.low, problem.high, problem.shapes, problem.poisson, max_iter,
-        TOLERANCE, DAMPING, out.cost, out.n_iter, out.covariance, out.converged,
+        problem.axis, y, w, out.parameters, low, high, problem.slot, problem.factor, problem.offset, problem.shapes,
+        problem.background, problem.rising, problem.poisson, max_iter, TOLERANCE, DAMPING,
+        out.cost, out.n_iter, out.covariance, out.converged,
     )  # fmt: skip
     return out
 
 
-def _run_numpy(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, max_iter: int) -> Fitted:
-    out, finite = _empty(p), np.isfinite(y)
+def _run_numpy(problem: Problem, y: np.ndarray, w: np.ndarray, q: np.ndarray, max_iter: int) -> Fitted:
+    out, finite = _empty(q), np.isfinite(y)
     whole = finite.all(axis=1)
     rows_whole = np.flatnonzero(whole)
     batches = [rows_whole[i : i + _numpy.BATCH] for i in range(0, rows_whole.size, _numpy.BATCH)]
@@ -167,7 +147,7 @@ def _run_numpy(problem: Problem, y: np.ndarray, w: np.ndarray, p: np.ndarray, ma
         weights = np.broadcast_to(w if len(w) == 1 else w[rows], (len(rows), y.shape[1]))
         out.parameters[rows], out.cost[rows], out.n_iter[rows], out.covariance[rows], out.converged[rows] = (
             _numpy.fit_batch(
-                problem, channels, y[rows][:, channels], weights[:, channels], p[rows],
+                problem, channels, y[rows][:, channels], weights[:, channels], q[rows],
                 max_iter=max_iter, tol=TOLERANCE, damping=DAMPING,
             )
         )  # fmt: skip
@@ -182,7 +162,7 @@ def fit_block(
     Parameters
     ----------
     problem : Problem
-        Axis, bounds, line shapes and likelihood.
+        Axis, model, bounds, ties and likelihood.
     y : numpy.ndarray, shape (n_spectra, n_channels)
         Spectra, float64; channels that are not finite are left out.
     w : numpy.ndarray, shape (n_spectra or 1, n_channels or 1)
@@ -194,4 +174,6 @@ def fit_block(
     max_iter : int
         Iterations at most.
     """
-    return (_run_numba if engine == "numba" else _run_numpy)(problem, y, w, p, max_iter)
+    out = (_run_numba if engine == "numba" else _run_numpy)(problem, y, w, p[:, problem.free], max_iter)
+    out.parameters, out.covariance = problem.expand(out.parameters), problem.expand_covariance(out.covariance)
+    return out

@@ -8,8 +8,9 @@ from time import perf_counter
 import numpy as np
 
 from mi_widgets.peaks import _starts
-from mi_widgets.peaks._engine import MAX_ITER, Fitted, Problem, fit_block, resolve_engine
-from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT, Model
+from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block, resolve_engine
+from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._threads import serial_blas, side_by_side
 from mi_widgets.runs import block_size
 
@@ -29,7 +30,7 @@ class MapFit:
 
     Attributes
     ----------
-    model, problem : Model, Problem
+    problem : Problem
         What is fitted.
     read : callable
         ``read(rows)`` gives spectra as float64, shape ``(n_rows, n_channels)``, axis ascending.
@@ -45,9 +46,10 @@ class MapFit:
         ``auto``, ``numba`` or ``numpy``.
     sort : bool
         Peaks are interchangeable and are ordered by their center.
+    ordered : bool
+        The user told the peaks apart, by starts or bounds of their own.
     """
 
-    model: Model
     problem: Problem
     read: Callable[[np.ndarray], np.ndarray]
     weights: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -56,16 +58,23 @@ class MapFit:
     given: np.ndarray | None = None
     engine: str = "auto"
     sort: bool = True
+    ordered: bool = False
     recipes: list[_starts.Recipe] = field(default_factory=list, init=False)
     _engine: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         n, p, k = self.n_spectra, self.model.n_parameters, self.model.n_peaks
         self.parameters, self.stderr = np.full((n, p), np.nan), np.full((n, p), np.nan)
-        self.height_stderr = np.full((n, k), np.nan)
+        self.fwhm, self.fwhm_stderr = np.full((n, k), np.nan), np.full((n, k), np.nan)
+        self.height, self.height_stderr = np.full((n, k), np.nan), np.full((n, k), np.nan)
         self.cost, self.deviance = np.full(n, np.nan), np.full(n, np.nan)
         self.dof, self.n_iter = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self.status = np.full(n, NOT_RUN, dtype=np.int8)
+
+    @property
+    def model(self) -> Model:
+        """Peaks and background."""
+        return self.problem.model
 
     @property
     def n_spectra(self) -> int:
@@ -95,7 +104,7 @@ class MapFit:
         """Spectra of `rows` that can be fitted; the others get their status."""
         y = self.read(rows)
         count = np.isfinite(y).sum(axis=1)
-        usable = (count > self.model.n_parameters) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
+        usable = (count > self.problem.free.size) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
         self.status[rows[~usable]] = NO_DATA
         return rows[usable], y[usable]
 
@@ -110,12 +119,12 @@ class MapFit:
         if recipe is None:
             start = np.zeros((len(rows), self.model.n_parameters))
         else:
-            start = _starts.pursue(self.model, self.problem, y, recipe)
+            start = _starts.pursue(self.problem, y, recipe)
         if self.given is not None:
             given = self.given[rows] if len(self.given) > 1 else np.broadcast_to(self.given, start.shape)
             start = np.where(np.isfinite(given), given, start)
             if not np.isfinite(given[0, self.model.columns("amplitude")]).any():
-                start[:, self.model.columns("amplitude")] = _starts.areas_at(self.model, self.problem, y, start)
+                start[:, self.model.columns("amplitude")] = _starts.areas_at(self.problem, y, start)
         return np.clip(start, self.problem.low, self.problem.high)
 
     def _pilots(self) -> Iterator[tuple[np.ndarray, str]]:
@@ -129,7 +138,7 @@ class MapFit:
         """Find the recipes by some pilots; returns rows that are thereby fitted (all, where there are few)."""
         sample = np.unique(np.linspace(0, self.n_spectra - 1, min(self.n_spectra, 2048)).astype(int))
         usable, y = self._usable(sample)
-        self.recipes = _starts.recipes(self.model, self.problem)
+        self.recipes = _starts.recipes(self.problem, ordered=self.ordered)
         if not usable.size:
             return usable
         pick = _starts.pilot_rows(np.where(np.isfinite(y), y, 0.0).sum(axis=1))
@@ -161,9 +170,8 @@ class MapFit:
         center = self.model.columns("center")
         near_change = np.ones(self.n_spectra, dtype=bool)  # after the first round only what has a new neighbour
         for round_ in range(3):
-            width = FWHM_PER_SIGMA[self.model.lineshape] * self.parameters[:, self.model.columns("sigma")]
             bad = _starts.suspicious(
-                self.parameters[:, center], width, self.stderr[:, center], self._excess(), self.shape
+                self.parameters[:, center], self.fwhm, self.stderr[:, center], self._excess(), self.shape
             )
             bad = bad[: max(64, int(REPAIR_SHARE * self.n_spectra))]
             bad = bad[near_change[bad]]
@@ -201,24 +209,40 @@ class MapFit:
             fitted = Fitted(*(getattr(fitted, f)[better] for f in Fitted.__dataclass_fields__))
         if not rows.size:
             return
-        p, low, high = fitted.parameters, self.problem.low, self.problem.high
-        bound = (((p <= low) & np.isfinite(low)) | ((p >= high) & np.isfinite(high))) & (low < high)
-        self.status[rows] = np.where(~fitted.converged, NOT_CONVERGED, np.where(bound.any(axis=1), AT_BOUND, OK))
-        self.dof[rows] = np.isfinite(y).sum(axis=1) - self.model.n_parameters
+        p, covariance = fitted.parameters, fitted.covariance
+        self.status[rows] = np.where(
+            ~fitted.converged, NOT_CONVERGED, np.where(self._at_bound(p).any(axis=1), AT_BOUND, OK)
+        )
+        self.dof[rows] = np.isfinite(y).sum(axis=1) - self.problem.free.size
         self.cost[rows], self.n_iter[rows] = fitted.cost, fitted.n_iter
         self.deviance[rows] = self._deviance(rows, y, fitted.cost)
-        with np.errstate(invalid="ignore"):  # a negative variance is no variance: NaN
-            stderr = np.sqrt(np.einsum("nii->ni", fitted.covariance))
-            height = np.sqrt(self._height_variance(p, fitted.covariance))
         if self.scaled:
-            scale = np.sqrt(2 * fitted.cost / np.maximum(self.dof[rows], 1))[:, None]
-            stderr, height = stderr * scale, height * scale
+            covariance = covariance * (2 * fitted.cost / np.maximum(self.dof[rows], 1))[:, None, None]
+        with np.errstate(invalid="ignore"):  # a negative variance is no variance: NaN
+            stderr = np.sqrt(np.einsum("nii->ni", covariance))
+        derived = self._derived(p, covariance)
         if self.sort:
             order = self.model.sort(p)
-            p, stderr = np.take_along_axis(p, order, axis=1), np.take_along_axis(stderr, order, axis=1)
-            peaks = order[:, self.model.columns("center")] // len(self.model.peak_names)
-            height = np.take_along_axis(height, peaks, axis=1)
-        self.parameters[rows], self.stderr[rows], self.height_stderr[rows] = p, stderr, height
+            columns = self.model.reorder(order)
+            p, stderr = np.take_along_axis(p, columns, axis=1), np.take_along_axis(stderr, columns, axis=1)
+            derived = [np.take_along_axis(values, order, axis=1) for values in derived]
+        self.parameters[rows], self.stderr[rows] = p, stderr
+        self.fwhm[rows], self.fwhm_stderr[rows], self.height[rows], self.height_stderr[rows] = derived
+
+    def _at_bound(self, p: np.ndarray) -> np.ndarray:
+        low, high = self.problem.low, self.problem.high
+        room = 1e-12 * np.abs(p)  # a parameter that follows another reaches its bound to rounding
+        reached = ((p - room <= low) & np.isfinite(low)) | ((p + room >= high) & np.isfinite(high))
+        return np.asarray(reached & (low < high) & (self.problem.slot >= 0))
+
+    def _derived(self, p: np.ndarray, covariance: np.ndarray) -> list[np.ndarray]:
+        """Full widths and heights with their standard errors, each of shape ``(n_rows, n_peaks)``."""
+        out = [np.empty((len(p), self.model.n_peaks)) for _ in range(4)]
+        for k, shape in enumerate(self.model.shapes):
+            at = self.model.peak(k)
+            for i, function in enumerate((shape.fwhm, shape.height)):
+                out[2 * i][:, k], out[2 * i + 1][:, k] = propagate(function, p[:, at], covariance[:, at, at])
+        return out
 
     def _deviance(self, rows: np.ndarray, y: np.ndarray, cost: np.ndarray) -> np.ndarray:
         if self.problem.poisson:
@@ -229,17 +253,18 @@ class MapFit:
             return 2 * cost / np.broadcast_to(self.weights(rows, y), (len(rows), 1))[:, 0]
         return 2 * cost
 
-    def _height_variance(self, p: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        n, k = len(self.model.peak_names), self.model.n_peaks
-        peaks = p[:, : n * k].reshape(-1, k, n)
-        gaussian, lorentzian = HEIGHT[self.model.lineshape]
-        share = peaks[..., 3] if n == 4 else np.full(peaks.shape[:2], float(gaussian == 0))
-        unit = ((1 - share) * gaussian + share * lorentzian) / peaks[..., 2]
-        slope = np.zeros_like(peaks)
-        slope[..., 0], slope[..., 2] = unit, -peaks[..., 0] * unit / peaks[..., 2]
-        if n == 4:
-            slope[..., 3] = peaks[..., 0] * (lorentzian - gaussian) / peaks[..., 2]
-        block = np.stack([covariance[:, i * n : (i + 1) * n, i * n : (i + 1) * n] for i in range(k)], axis=1)
-        # an exact zero slope does not need the covariance, which may be NaN there
-        block = np.where((slope[..., :, None] == 0) | (slope[..., None, :] == 0), 0.0, block)
-        return np.asarray(np.einsum("nka,nkab,nkb->nk", slope, block, slope))
+
+def propagate(
+    function: Callable[[np.ndarray], np.ndarray], p: np.ndarray, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A function of some parameters ``(n_rows, n)`` and its standard error to first order."""
+    slope = np.empty_like(p)
+    for a in range(p.shape[1]):
+        step = np.zeros(p.shape[1], dtype=complex)
+        step[a] = 1e-30j  # the imaginary part of an analytic function is its derivative, without cancellation
+        slope[:, a] = function(p + step).imag / 1e-30
+    # where the slope is zero the covariance is not needed, and may be NaN
+    useless = (slope[:, :, None] == 0) | (slope[:, None, :] == 0)
+    variance = np.einsum("na,nab,nb->n", slope, np.where(useless, 0.0, covariance), slope)
+    with np.errstate(invalid="ignore"):
+        return function(p), np.sqrt(variance)

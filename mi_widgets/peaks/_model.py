@@ -2,92 +2,121 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log, pi, sqrt
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mi_widgets.errors import ParameterError
-
-GAUSSIAN, LORENTZIAN, PSEUDO_VOIGT = 0, 1, 2
-CODES = {"gaussian": GAUSSIAN, "lorentzian": LORENTZIAN, "pseudo-voigt": PSEUDO_VOIGT}
-#: Parameters of a peak, in lmfit's meaning: amplitude = area; sigma = standard deviation (gaussian) or half width.
-PEAK_PARAMETERS = {
-    "gaussian": ("amplitude", "center", "sigma"),
-    "lorentzian": ("amplitude", "center", "sigma"),
-    "pseudo-voigt": ("amplitude", "center", "sigma", "fraction"),
-}
-BACKGROUND_PARAMETERS = {
-    "none": (),
-    "constant": ("background_level",),
-    "linear": ("background_left", "background_right"),
-}
-FWHM_PER_SIGMA = {"gaussian": 2 * sqrt(2 * log(2)), "lorentzian": 2.0, "pseudo-voigt": 2.0}
-#: Height of a peak of unit area and unit sigma: gaussian share, lorentzian share.
-HEIGHT = {
-    "gaussian": (1 / sqrt(2 * pi), 0.0),
-    "lorentzian": (0.0, 1 / pi),
-    "pseudo-voigt": (sqrt(log(2) / pi), 1 / pi),
-}
+from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES, Background, Shape
 
 
 @dataclass(frozen=True)
 class Model:
-    """Peaks of one line shape on a background.
+    """Peaks, each of its own line shape, on a background.
 
     Attributes
     ----------
-    lineshape : str
-        A key of `CODES`.
-    n_peaks : int
-        Number of peaks, at least 1.
+    lineshapes : tuple of str
+        A key of `SHAPES` for every peak.
     background : str
-        A key of `BACKGROUND_PARAMETERS`.
+        A key of `BACKGROUNDS`.
     """
 
-    lineshape: str
-    n_peaks: int
+    lineshapes: tuple[str, ...]
     background: str
 
-    def __post_init__(self) -> None:
-        _one_of("lineshape", self.lineshape, CODES)
-        _one_of("background", self.background, BACKGROUND_PARAMETERS)
-        if isinstance(self.n_peaks, bool) or not isinstance(self.n_peaks, int | np.integer) or self.n_peaks < 1:
-            raise ParameterError(f"n_peaks must be a whole number of at least 1; got {self.n_peaks!r}.")
+    @classmethod
+    def of(cls, lineshape: str | Sequence[str], n_peaks: int | None, background: str) -> "Model":
+        """Check what a user gave: one line shape for all peaks, or a list with one for each."""
+        if isinstance(n_peaks, bool) or not (
+            n_peaks is None or (isinstance(n_peaks, int | np.integer) and n_peaks > 0)
+        ):
+            raise ParameterError(f"n_peaks must be a whole number of at least 1; got {n_peaks!r}.")
+        _one_of("background", background, BACKGROUNDS)
+        if isinstance(lineshape, str) or not isinstance(lineshape, Sequence):
+            _one_of("lineshape", lineshape, SHAPES)
+            return cls((str(lineshape),) * int(n_peaks or 1), background)
+        for name in lineshape:
+            _one_of("lineshape", name, SHAPES)
+        if not lineshape or n_peaks not in (None, len(lineshape)):
+            raise ParameterError(f"lineshape lists {len(lineshape)} peaks, n_peaks is {n_peaks}; leave n_peaks out.")
+        return cls(tuple(lineshape), background)
+
+    @property
+    def n_peaks(self) -> int:
+        """Number of peaks."""
+        return len(self.lineshapes)
+
+    @property
+    def uniform(self) -> bool:
+        """All peaks have one line shape, so that they can change places."""
+        return len(set(self.lineshapes)) == 1
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Line shape of every peak."""
+        return tuple(SHAPES[name] for name in self.lineshapes)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Line shape of every peak as the engines know it, shape ``(n_peaks,)``."""
+        return np.array([shape.code for shape in self.shapes], dtype=np.int64)
+
+    @property
+    def ground(self) -> Background:
+        """The background."""
+        return BACKGROUNDS[self.background]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Parameters by lmfit's names, in order: ``p0_amplitude, p0_center, …, background_left, …``."""
+        peaks = [f"p{k}_{name}" for k, shape in enumerate(self.shapes) for name in shape.parameters]
+        return (*peaks, *self.ground.parameters)
 
     @property
     def peak_names(self) -> tuple[str, ...]:
-        """Names of one peak's parameters."""
-        return PEAK_PARAMETERS[self.lineshape]
+        """Names of peak parameters that at least one peak has, in their usual order."""
+        return tuple(dict.fromkeys(name for shape in self.shapes for name in shape.parameters))
 
     @property
     def background_names(self) -> tuple[str, ...]:
         """Names of the background's parameters."""
-        return BACKGROUND_PARAMETERS[self.background]
+        return self.ground.parameters
 
     @property
     def n_parameters(self) -> int:
         """Length of the parameter vector: peak by peak, then the background."""
-        return self.n_peaks * len(self.peak_names) + len(self.background_names)
+        return len(self.names)
 
-    @property
-    def codes(self) -> np.ndarray:
-        """Line shape of every peak as the engines know it, shape ``(n_peaks,)``."""
-        return np.full(self.n_peaks, CODES[self.lineshape], dtype=np.int64)
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Column at which each peak begins, and at last that of the background, shape ``(n_peaks + 1,)``."""
+        return np.cumsum([0, *(len(shape.parameters) for shape in self.shapes)])
 
-    def columns(self, name: str) -> slice | int:
-        """Where a parameter stands: a slice over the peaks, or one column of the background."""
-        if name in self.peak_names:
-            n = len(self.peak_names)
-            return slice(self.peak_names.index(name), self.n_peaks * n, n)
-        return self.n_peaks * len(self.peak_names) + self.background_names.index(name)
+    def columns(self, name: str) -> np.ndarray:
+        """Columns of a peak parameter, one for each peak that has it, or the one of the background."""
+        if name in self.background_names:
+            return np.array([self.names.index(name)])
+        return np.array([self.names.index(f"p{k}_{name}") for k in self.having(name)])
+
+    def having(self, name: str) -> list[int]:
+        """Numbers of the peaks that have a parameter."""
+        return [k for k, shape in enumerate(self.shapes) if name in shape.parameters]
+
+    def peak(self, k: int) -> slice:
+        """Columns of one peak."""
+        return slice(int(self.offsets[k]), int(self.offsets[k + 1]))
 
     def sort(self, parameters: np.ndarray) -> np.ndarray:
-        """Order of columns that puts the peaks of every row by center, shape ``(..., n_parameters)``."""
-        n, k = len(self.peak_names), self.n_peaks
-        order = np.argsort(parameters[..., self.columns("center")], axis=-1, kind="stable")
+        """Order of the peaks of every row by center, shape ``(..., n_peaks)``; only for a uniform model."""
+        return np.argsort(parameters[..., self.columns("center")], axis=-1, kind="stable")
+
+    def reorder(self, order: np.ndarray) -> np.ndarray:
+        """Columns that put the peaks into `order`, shape ``(..., n_parameters)``."""
+        n, k = len(self.shapes[0].parameters), self.n_peaks
         peaks = (order[..., None] * n + np.arange(n)).reshape(*order.shape[:-1], k * n)
-        rest = np.broadcast_to(np.arange(k * n, self.n_parameters), (*order.shape[:-1], len(self.background_names)))
+        rest = np.broadcast_to(np.arange(k * n, self.n_parameters), (*order.shape[:-1], self.n_parameters - k * n))
         return np.concatenate([peaks, rest], axis=-1)
 
     def bounds(
@@ -104,23 +133,20 @@ class Model:
         user : mapping, optional
             ``{name: (low, high)}`` for all peaks or ``{name: [(low, high), ...]}`` for each; None leaves a side free.
         """
-        low, high = np.full(self.n_parameters, -np.inf), np.full(self.n_parameters, np.inf)
         width, step = float(axis[-1] - axis[0]), float(np.median(np.diff(axis)))
         default = {
             "amplitude": (0.0, np.inf),
             "center": (float(axis[0]), float(axis[-1])),
             "sigma": (step, width / 2),
+            "gamma": (0.0, width / 2),
             "fraction": (0.0, 1.0),
         }
-        for name in self.peak_names:
-            low[self.columns(name)], high[self.columns(name)] = default[name]
-        if positive_background:
-            low[self.n_peaks * len(self.peak_names) :] = 0.0
+        ground = self.ground.bounds(positive_background)
+        limits = [default[name] for shape in self.shapes for name in shape.parameters] + list(ground)
+        low, high = (np.array(side, dtype=float) for side in zip(*limits, strict=True))
         for name, given in (user or {}).items():
-            self._check_name("bounds", name)
-            columns = self.columns(name)
-            for row, (lo, hi) in enumerate(_pairs(name, given, self.n_peaks if isinstance(columns, slice) else 1)):
-                at = range(self.n_parameters)[columns][row] if isinstance(columns, slice) else columns
+            columns = self._known("bounds", name)
+            for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):
                 low[at] = max(low[at], -np.inf if lo is None else float(lo))
                 high[at] = min(high[at], np.inf if hi is None else float(hi))
                 if not low[at] <= high[at]:
@@ -131,10 +157,13 @@ class Model:
                     )
         return low, high
 
-    def _check_name(self, what: str, name: str) -> None:
+    def _known(self, what: str, name: str) -> np.ndarray:
         known = (*self.peak_names, *self.background_names)
-        if name not in known:
-            raise ParameterError(f"{what}: unknown parameter {name!r}; this model has {', '.join(known)}.")
+        if name in known:
+            return self.columns(name)
+        if name in self.names:
+            return np.array([self.names.index(name)])
+        raise ParameterError(f"{what}: unknown parameter {name!r}; this model has {', '.join(known)}.")
 
 
 def _pairs(name: str, given: Any, n: int) -> Sequence[tuple[Any, Any]]:

@@ -3,54 +3,88 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import wofz
 
-from mi_widgets.peaks._model import GAUSSIAN, LORENTZIAN
+from mi_widgets.peaks._shapes import (
+    CONSTANT,
+    EXPONENTIAL,
+    GAUSSIAN,
+    LINEAR,
+    LORENTZIAN,
+    NONE,
+    PSEUDO_VOIGT,
+    QUADRATIC,
+    SHIRLEY,
+)
 
 if TYPE_CHECKING:
-    from mi_widgets.peaks._engine import Problem
+    from mi_widgets.peaks._problem import Problem
 
-SQRT_2LN2 = np.sqrt(2 * np.log(2))
+SQRT_2, SQRT_2LN2 = np.sqrt(2), np.sqrt(2 * np.log(2))
 INV_SQRT_2PI = 1 / np.sqrt(2 * np.pi)
 BATCH = 64  # spectra held at once: the Jacobian of 64 spectra still fits in L2 cache
 
 
-def model(x: np.ndarray, ends: np.ndarray, p: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def model(problem: "Problem", x: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Expected values, shape ``(n_spectra, n_channels)``, of parameters ``(n_spectra, n_parameters)``."""
-    peaks, at = peak_values(x, p, shapes)
-    return sum(peaks, np.zeros((len(p), x.size))) + background_values(x, ends, p[:, at:])
+    peaks = sum(peak_values(problem, x, p), np.zeros((len(p), x.size)))
+    return peaks + background_values(problem, x, p, peaks)
 
 
-def peak_values(x: np.ndarray, p: np.ndarray, shapes: np.ndarray) -> tuple[list[np.ndarray], int]:
-    """Every peak by itself, and the column at which the background begins."""
-    out, at = [], 0
-    for shape in shapes:
+def peak_values(problem: "Problem", x: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
+    """Every peak by itself, each of shape ``(n_spectra, n_channels)``."""
+    out = []
+    for shape, at in zip(problem.shapes, problem.offsets[:-1], strict=True):
         a, mu, g = p[:, at : at + 3].T[:, :, None]
         t2 = (x - mu) ** 2
         if shape == GAUSSIAN:
             out.append(a * INV_SQRT_2PI / g * np.exp(-0.5 * t2 / g**2))
-            at += 3
         elif shape == LORENTZIAN:
             out.append(a * g / np.pi / (t2 + g**2))
-            at += 3
-        else:
+        elif shape == PSEUDO_VOIGT:
             e, s = p[:, at + 3, None], g / SQRT_2LN2
             out.append(a * (1 - e) * INV_SQRT_2PI / s * np.exp(-0.5 * t2 / s**2) + a * e * g / np.pi / (t2 + g**2))
-            at += 4
-    return out, at
+        else:
+            z = ((x - mu) + 1j * p[:, at + 3, None]) / (SQRT_2 * g)
+            out.append(a * INV_SQRT_2PI / g * wofz(z).real)
+    return out
 
 
-def background_values(x: np.ndarray, ends: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Background of parameters ``(n_spectra, 0 … 2)``: none, a level, or the values at the two ends of the axis."""
-    if p.shape[1] < 2:
-        return np.broadcast_to(p.sum(axis=1)[:, None], (len(p), x.size))
-    return p[:, :1] + (p[:, 1:] - p[:, :1]) / (ends[1] - ends[0]) * (x - ends[0])
+def background_values(problem: "Problem", x: np.ndarray, p: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Background under peaks that sum up to `peaks`, shape ``(n_spectra, n_channels)``."""
+    b = p[:, problem.offsets[-1] :].T[:, :, None]
+    t = (x - problem.axis[0]) / (problem.axis[-1] - problem.axis[0])
+    if problem.background == NONE:
+        out = np.zeros((len(p), 1))
+    elif problem.background == CONSTANT:
+        out = b[0]
+    elif problem.background == LINEAR:
+        out = b[0] + (b[1] - b[0]) * t
+    elif problem.background == QUADRATIC:
+        out = b[0] * (1 - t) * (1 - 2 * t) + b[1] * 4 * t * (1 - t) + b[2] * t * (2 * t - 1)
+    elif problem.background == EXPONENTIAL:
+        out = np.exp((1 - t) * np.log(np.maximum(b[0], TINY)) + t * np.log(np.maximum(b[1], TINY)))
+    else:
+        out = b[0] + b[1] * running_integral(x, peaks, rising=problem.rising)
+    return np.broadcast_to(out, (len(p), x.size))
 
 
-def jacobian(x: np.ndarray, ends: np.ndarray, p: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+TINY = 1e-100
+
+
+def running_integral(x: np.ndarray, values: np.ndarray, *, rising: bool) -> np.ndarray:
+    """Integral up to each channel, from the low end of the axis if `rising`, else from the high end."""
+    area = values * np.gradient(x)
+    if rising:
+        return np.cumsum(area, axis=-1)
+    return np.cumsum(area[..., ::-1], axis=-1)[..., ::-1]
+
+
+def jacobian(problem: "Problem", x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Expected values and their derivatives, shape ``(n_spectra, n_parameters, n_channels)``."""
-    jac, at = np.empty((*p.shape, x.size)), 0
+    jac = np.empty((*p.shape, x.size))
     f = np.zeros((len(p), x.size))
-    for shape in shapes:
+    for shape, at in zip(problem.shapes, problem.offsets[:-1], strict=True):
         a, mu, g = p[:, at : at + 3].T[:, :, None]
         t = x - mu
         if shape == GAUSSIAN:
@@ -61,23 +95,46 @@ def jacobian(x: np.ndarray, ends: np.ndarray, p: np.ndarray, shapes: np.ndarray)
             unit = g / np.pi / (t * t + g * g)
             jac[:, at + 1] = 2 * np.pi * a / g * t * unit**2
             jac[:, at + 2] = a * unit * (1 / g - 2 * np.pi * unit)
-        else:
+        elif shape == PSEUDO_VOIGT:
             e, s = p[:, at + 3, None], g / SQRT_2LN2
             gau, lor = INV_SQRT_2PI / s * np.exp(-0.5 * (t / s) ** 2), g / np.pi / (t * t + g * g)
             jac[:, at + 1] = t * ((1 - e) * a / s**2 * gau + 2 * np.pi * e * a / g * lor**2)
             jac[:, at + 2] = (1 - e) * a / g * gau * ((t / s) ** 2 - 1) + e * a * lor * (1 / g - 2 * np.pi * lor)
             jac[:, at + 3] = a * (lor - gau)
             unit = gau + e * (lor - gau)
+        else:
+            z = (t + 1j * p[:, at + 3, None]) / (SQRT_2 * g)
+            w = wofz(z)
+            slope, scale = -2 * z * w + 2j / np.sqrt(np.pi), INV_SQRT_2PI / g
+            unit = scale * w.real
+            jac[:, at + 1] = -a * scale / (SQRT_2 * g) * slope.real
+            jac[:, at + 2] = -a / g * (unit + scale * (z * slope).real)
+            jac[:, at + 3] = -a * scale / (SQRT_2 * g) * slope.imag
         jac[:, at] = unit
         f += a * unit
-        at += 3 if shape in (GAUSSIAN, LORENTZIAN) else 4
-    n_background = p.shape[1] - at
-    if n_background == 1:
+    return f + _background_jacobian(problem, x, p, f, jac), jac
+
+
+def _background_jacobian(
+    problem: "Problem", x: np.ndarray, p: np.ndarray, peaks: np.ndarray, jac: np.ndarray
+) -> np.ndarray:
+    """Background values; fills the background's rows of `jac`, and adds to the peaks' what they do to it."""
+    at, kind = int(problem.offsets[-1]), problem.background
+    t = (x - problem.axis[0]) / (problem.axis[-1] - problem.axis[0])
+    values = background_values(problem, x, p, peaks)
+    if kind in (CONSTANT, SHIRLEY):
         jac[:, at] = 1.0
-    elif n_background == 2:
-        jac[:, at + 1] = (x - ends[0]) / (ends[1] - ends[0])
-        jac[:, at] = 1 - jac[:, at + 1]
-    return f + background_values(x, ends, p[:, at:]), jac
+    if kind == LINEAR:
+        jac[:, at], jac[:, at + 1] = 1 - t, t
+    elif kind == QUADRATIC:
+        jac[:, at], jac[:, at + 1], jac[:, at + 2] = (1 - t) * (1 - 2 * t), 4 * t * (1 - t), t * (2 * t - 1)
+    elif kind == EXPONENTIAL:
+        jac[:, at] = values * (1 - t) / np.maximum(p[:, at, None], TINY)
+        jac[:, at + 1] = values * t / np.maximum(p[:, at + 1, None], TINY)
+    elif kind == SHIRLEY:
+        jac[:, at + 1] = running_integral(x, peaks, rising=problem.rising)
+        jac[:, :at] += p[:, at + 1, None, None] * running_integral(x, jac[:, :at], rising=problem.rising)
+    return values
 
 
 def _cost(y: np.ndarray, f: np.ndarray, w: np.ndarray, poisson: bool, floor: np.ndarray) -> np.ndarray:
@@ -168,9 +225,10 @@ class _Batch:
         p: np.ndarray,
         damping: float,
     ) -> None:
-        self.x, self.ends, self.y, self.problem = problem.axis[channels], problem.axis[[0, -1]], y, problem
+        self.x, self.y, self.problem = problem.axis[channels], y, problem
         self.w = np.broadcast_to(w, y.shape)
-        self.p = np.clip(p, problem.low, problem.high)
+        self.low, self.high = problem.box
+        self.p = np.clip(p, self.low, self.high)
         self.floor = 1e-4 * np.abs(y).sum(axis=1, keepdims=True) / y.shape[1] + 1e-12
         count = len(y)
         self.damping, self.nu, self.small = np.full(count, damping), np.full(count, 2.0), np.zeros(count, dtype=int)
@@ -181,7 +239,8 @@ class _Batch:
 
     def _linearise(self, rows: np.ndarray) -> np.ndarray:
         """Gradient and Hessian at the present parameters; returns the cost there."""
-        f, jac = jacobian(self.x, self.ends, self.p[rows], self.problem.shapes)
+        f, jac = jacobian(self.problem, self.x, self.problem.expand(self.p[rows]))
+        jac = self.problem.pull_back(jac)
         y, w, floor = self.y[rows], self.w[rows], self.floor[rows]
         self.grad[rows], self.hess[rows] = _normal(y, f, w, jac, self.problem.poisson, floor)
         return _cost(y, f, w, self.problem.poisson, floor)
@@ -189,8 +248,9 @@ class _Batch:
     def iterate(self, live: np.ndarray, tol: float, max_iter: int) -> np.ndarray:
         """One step of the spectra in `live`; returns those that go on."""
         self.n_iter[live] += 1
-        low, high = self.problem.low, self.problem.high
-        step, ok = _bounded_step(self.hess[live], self.grad[live], self.damping[live], self.p[live], low, high)
+        step, ok = _bounded_step(
+            self.hess[live], self.grad[live], self.damping[live], self.p[live], self.low, self.high
+        )
         bad = live[~ok]
         self.damping[bad] = np.maximum(self.damping[bad], 1e-6) * 10
         gain = -(step * (self.grad[live] + 0.5 * np.einsum("nab,nb->na", self.hess[live], step))).sum(axis=1)
@@ -212,8 +272,8 @@ class _Batch:
         """Keep the steps that lower the cost, and set the damping by how well they were foreseen."""
         if not rows.size:
             return
-        trial = np.clip(self.p[rows] + step, self.problem.low, self.problem.high)
-        f = model(self.x, self.ends, trial, self.problem.shapes)
+        trial = np.clip(self.p[rows] + step, self.low, self.high)
+        f = model(self.problem, self.x, self.problem.expand(trial))
         new = _cost(self.y[rows], f, self.w[rows], self.problem.poisson, self.floor[rows])
         ratio = (self.cost[rows] - new) / gain
         good = ratio > 1e-4
@@ -230,7 +290,7 @@ class _Batch:
         empty = np.einsum("nii->ni", self.hess) <= 1e-30
         cov, ok = _covariance(self.hess, empty)
         if not ok.all():
-            bound = (self.p <= self.problem.low) | (self.p >= self.problem.high)
+            bound = (self.p <= self.low) | (self.p >= self.high)
             cov[~ok] = _covariance(self.hess[~ok], (empty | bound)[~ok])[0]
         return cov
 
@@ -257,7 +317,7 @@ def fit_batch(
     y, w : numpy.ndarray, shape (n_spectra, n_channels)
         Spectra and weights; the weights may have one row or column for all.
     p : numpy.ndarray, shape (n_spectra, n_parameters)
-        Starting values.
+        Starting values of the free parameters.
     max_iter, tol, damping : int, float, float
         Iterations at most, gain in cost at which to stop, damping at the start.
     """

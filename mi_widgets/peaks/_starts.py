@@ -5,94 +5,134 @@ Nothing is handed on from pixel to pixel in a row, so one bad pixel cannot spoil
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from scipy import ndimage
 
-from mi_widgets.peaks._engine import Fitted, Problem
-from mi_widgets.peaks._model import FWHM_PER_SIGMA, HEIGHT, Model
+from mi_widgets.peaks._engine import Fitted
+from mi_widgets.peaks._problem import Problem
+from mi_widgets.peaks._shapes import GAUSSIAN, LORENTZIAN
 
 N_PILOTS, PILOT_ITERATIONS = 24, 60
+MAX_ORDERS = 6  # ways to hand what was found to peaks that are not alike
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to look for peaks: their half width at half maximum, and the baseline that is taken off first."""
+    """How to look for peaks.
+
+    Attributes
+    ----------
+    half_width : float
+        Half width at half maximum of the template.
+    tilted : bool
+        Take off a baseline that slopes; else a flat one.
+    order : tuple of int, optional
+        Which peak gets the first, second, … found from the low end; by default in that order.
+    """
 
     half_width: float
     tilted: bool
+    order: tuple[int, ...] | None = None
 
 
-def recipes(model: Model, problem: Problem) -> list[Recipe]:
-    """Half widths from two channels to a sixth of the window, with a flat baseline and, if it fits, a tilted one."""
-    x = problem.axis
-    per_sigma = FWHM_PER_SIGMA[model.lineshape] / 2
-    least = max(2 * float(np.median(np.diff(x))), per_sigma * float(problem.low[model.columns("sigma")].min()))
-    most = min((x[-1] - x[0]) / 6, per_sigma * float(problem.high[model.columns("sigma")].max()))
-    most = max(most, least)
+def recipes(problem: Problem, *, ordered: bool) -> list[Recipe]:
+    """Half widths from two channels to a sixth of the window, flat and tilted baselines, orders of unlike peaks."""
+    x, model = problem.axis, problem.model
+    of_sigma = np.array([1 / shape.guess(1.0)[0] for shape in model.shapes])
+    columns = model.columns("sigma")
+    least = max(2 * float(np.median(np.diff(x))), float((of_sigma * problem.low[columns]).min()))
+    most = max(least, min((x[-1] - x[0]) / 6, float((of_sigma * problem.high[columns]).max())))
     widths = np.geomspace(least, most, max(1, round(np.log(most / least) / np.log(1.7)) + 1))
-    tilts = (False, True) if model.background == "linear" else (False,)
-    return [Recipe(float(w), tilted) for w in np.unique(widths) for tilted in tilts]
+    tilts = (False,) if len(model.background_names) < 2 else (False, True)
+    orders: list[tuple[int, ...] | None] = [None]
+    if not ordered and (problem.tied or not model.uniform) and model.n_peaks > 1:
+        orders += list(permutations(range(model.n_peaks)))[1:MAX_ORDERS]
+    return [Recipe(float(w), tilted, order) for w in np.unique(widths) for tilted in tilts for order in orders]
 
 
-def pursue(model: Model, problem: Problem, y: np.ndarray, recipe: Recipe) -> np.ndarray:
+def pursue(problem: Problem, y: np.ndarray, recipe: Recipe) -> np.ndarray:
     """Starting values by matching pursuit: the best place for a peak, take it off, the next.
 
     Parameters
     ----------
-    model, problem : Model, Problem
+    problem : Problem
         What is fitted.
     y : numpy.ndarray, shape (n_spectra, n_channels)
         Spectra; missing channels are taken as baseline.
     recipe : Recipe
-        Width of the template and kind of baseline.
+        Width of the template, kind of baseline, order of the peaks.
 
     Returns
     -------
     numpy.ndarray, shape (n_spectra, n_parameters)
     """
-    width = recipe.half_width
+    model, width = problem.model, recipe.half_width
     left, right = _baseline(y, recipe.tilted)
     x, rest = _coarse(problem.axis, np.where(np.isfinite(y), y, left[:, None]) if np.isnan(y.sum()) else y, width)
     if model.background != "none":
         ramp = (x - problem.axis[0]) / (problem.axis[-1] - problem.axis[0])
         rest -= left[:, None] + (right - left)[:, None] * ramp
-    out = np.zeros((len(y), model.n_parameters))
     centers, templates, peak = _templates(x, width)
     low, high = problem.low[model.columns("center")], problem.high[model.columns("center")]
-    gaussian, lorentzian = HEIGHT[model.lineshape]
-    share = 0.3 if gaussian and lorentzian else float(lorentzian > 0)
-    sigma = 2 * width / FWHM_PER_SIGMA[model.lineshape]
     least = 1e-3 * np.abs(rest).max(axis=1)
-    for k in range(model.n_peaks):
+    place, height = np.empty((len(y), model.n_peaks)), np.empty((len(y), model.n_peaks))
+    for k, shape in enumerate(model.shapes):
         inside = (centers >= low[k]) & (centers <= high[k])
         use = np.flatnonzero(inside) if inside.any() else np.array([np.abs(centers - (low[k] + high[k]) / 2).argmin()])
         score = rest @ templates[:, use]
         best = use[np.argmax(score, axis=1)]
-        height = np.maximum(score.max(axis=1) * peak[best], least)
-        at = k * len(model.peak_names)
-        out[:, at] = height * sigma / ((1 - share) * gaussian + share * lorentzian)
-        out[:, at + 1], out[:, at + 2] = centers[best], sigma
-        if "fraction" in model.peak_names:
-            out[:, at + 3] = share
-        t2 = ((x - centers[best][:, None]) / width) ** 2
-        rest -= height[:, None] * ((1 - share) * np.exp(-np.log(2) * t2) + share / (1 + t2))
-    if model.background == "constant":
-        out[:, -1] = np.minimum(left, right)
-    elif model.background == "linear":
-        out[:, -2], out[:, -1] = left, right
+        place[:, k], height[:, k] = centers[best], np.maximum(score.max(axis=1) * peak[best], least)
+        share = {GAUSSIAN: 0.0, LORENTZIAN: 1.0}.get(shape.code, 0.3)
+        t2 = ((x - place[:, k, None]) / width) ** 2
+        rest -= height[:, k, None] * ((1 - share) * np.exp(-np.log(2) * t2) + share / (1 + t2))
+    if np.ptp(low) == 0 and np.ptp(high) == 0:  # any peak may stand anywhere: hand them out from the low end
+        found = np.argsort(place, axis=1, kind="stable")
+        if recipe.order is not None:
+            found = found[:, np.argsort(recipe.order)]
+        place, height = np.take_along_axis(place, found, axis=1), np.take_along_axis(height, found, axis=1)
+    out = np.zeros((len(y), model.n_parameters))
+    for k, shape in enumerate(model.shapes):
+        out[:, model.peak(k)] = np.array([1.0, 0.0, *shape.guess(width)])
+        out[:, model.peak(k).start + 1] = place[:, k]
+        out[:, model.peak(k).start] = height[:, k] / shape.height(out[:, model.peak(k)])
+    out[:, model.offsets[-1] :] = _ground(problem, left, right, out)
     return np.clip(out, problem.low, problem.high)
 
 
-def areas_at(model: Model, problem: Problem, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _ground(problem: Problem, left: np.ndarray, right: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Starting values of the background from the levels at both ends."""
+    name = problem.model.background
+    if name == "none":
+        return np.empty((len(p), 0))
+    if name == "constant":
+        return np.minimum(left, right)[:, None]
+    if name == "quadratic":
+        return np.stack([left, (left + right) / 2, right], axis=1)
+    if name == "shirley":
+        near, far = (left, right) if problem.rising else (right, left)
+        area = p[:, problem.model.columns("amplitude")].sum(axis=1)
+        return np.stack([near, np.maximum(far - near, 0) / np.maximum(area, 1e-300)], axis=1)
+    if name == "exponential":
+        floor = 1e-3 * np.maximum(np.maximum(left, right), 1e-30)
+        return np.stack([np.maximum(left, floor), np.maximum(right, floor)], axis=1)
+    return np.stack([left, right], axis=1)
+
+
+def areas_at(problem: Problem, y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Areas of peaks whose centers are given: from the height of the spectrum there above its baseline."""
-    gaussian, lorentzian = HEIGHT[model.lineshape]
-    unit = max(gaussian, lorentzian)
-    center, sigma = p[:, model.columns("center")], p[:, model.columns("sigma")]
-    channel = np.abs(problem.axis - center[..., None]).argmin(axis=-1)
+    model = problem.model
+    channel = np.abs(problem.axis - p[:, model.columns("center"), None]).argmin(axis=-1)
     left, _right = _baseline(y, tilted=False)
     height = np.take_along_axis(np.where(np.isfinite(y), y, left[:, None]), channel, axis=1) - left[:, None]
-    return np.asarray(np.maximum(height, 1e-3 * np.abs(height).max(axis=1, keepdims=True)) * sigma / unit)
+    height = np.maximum(height, 1e-3 * np.abs(height).max(axis=1, keepdims=True))
+    unit = np.empty_like(height)
+    for k, shape in enumerate(model.shapes):
+        one = p[:, model.peak(k)].copy()
+        one[:, 0] = 1.0
+        unit[:, k] = shape.height(one)
+    return height / unit
 
 
 def _coarse(x: np.ndarray, y: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:

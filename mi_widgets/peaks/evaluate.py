@@ -1,5 +1,7 @@
 """From a fit back to curves, and to lmfit for a closer look at one spectrum."""
 
+from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,8 +9,10 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import label, require_axis
-from mi_widgets.peaks._model import BACKGROUND_PARAMETERS, PEAK_PARAMETERS, Model
+from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._numpy import background_values, peak_values
+from mi_widgets.peaks._numpy import model as model_values
+from mi_widgets.peaks._problem import Problem
 
 if TYPE_CHECKING:
     from lmfit.model import ModelResult
@@ -46,20 +50,20 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
     >>> peaks.evaluate(fit, spectra).components.dims
     ('y', 'x', 'peak', 'energy')
     """
-    model, dim = _model_of(fit), str(fit.attrs["spectral_dim"])
+    problem, dim = _problem_of(fit), str(fit.attrs["spectral_dim"])
     if dim not in axis.dims:
         raise LabelError(
             f"evaluate: the fit is over {dim!r}; got an array over {tuple(axis.dims)}. Give da or da[{dim!r}]."
         )
     x = require_axis(axis, dim, who="evaluate")
+    order = np.argsort(x)
     dims = tuple(str(d) for d in fit["status"].dims)
     shape = fit["status"].shape
-    columns = [_column(fit, name, k, dims) for k in range(model.n_peaks) for name in model.peak_names]
-    columns += [fit[name].transpose(*dims).values.ravel() for name in model.background_names]
-    p = np.stack(columns, axis=1).astype(float)
-    each, at = peak_values(x, p, model.codes)
-    ends = np.asarray(fit.attrs["axis_range"], dtype=float)
-    background = np.broadcast_to(background_values(x, ends, p[:, at:]), (len(p), x.size))
+    p = _parameters(fit, problem, dims)
+    each = peak_values(problem, x[order], p)
+    background = background_values(problem, x[order], p, sum(each, np.zeros((len(p), x.size))))
+    back = np.argsort(order)
+    each, background = [values[:, back] for values in each], background[:, back]
     background = np.where(np.isfinite(p[:, :1]), background, np.nan)
     best = sum(each, background)
     units = str(fit["height"].attrs.get("units", "1"))
@@ -94,23 +98,37 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
     result["residual_normalized"] = label(residual / spread, "1", "residual / σ")
 
 
-def _column(fit: xr.Dataset, name: str, peak: int, dims: tuple[str, ...]) -> np.ndarray:
-    return np.asarray(fit[name].isel(peak=peak).transpose(*dims).values).ravel()
+def _parameters(fit: xr.Dataset, problem: Problem, dims: tuple[str, ...]) -> np.ndarray:
+    """Parameters as the engines have them, shape ``(n_spectra, n_parameters)``."""
+    model, columns = problem.model, []
+    for k, shape in enumerate(model.shapes):
+        columns += [fit[name].isel(peak=k).transpose(*dims).values.ravel() for name in shape.parameters]
+    columns += [fit[name].transpose(*dims).values.ravel() for name in model.background_names]
+    return np.stack(columns, axis=1).astype(float)
 
 
-def _model_of(fit: xr.Dataset) -> Model:
+def _problem_of(fit: xr.Dataset) -> Problem:
     missing = [key for key in ("spectral_dim", "lineshape", "background", "axis_range") if key not in fit.attrs]
     if missing or "status" not in fit:
         what = f"attribute {missing[0]!r}" if missing else "variable 'status'"
         raise LabelError(
             f"this is no result of fit_peaks: it has no {what}. Keep attributes: xr.set_options(keep_attrs=True)."
         )
-    lineshape, background = str(fit.attrs["lineshape"]), str(fit.attrs["background"])
-    model = Model(lineshape, int(fit.sizes.get("peak", 1)), background)
-    for name in (*PEAK_PARAMETERS[lineshape], *BACKGROUND_PARAMETERS[background]):
+    shapes = str(fit.attrs["lineshape"]).split(", ")
+    n_peaks = int(fit.sizes.get("peak", 1))
+    model = Model.of(shapes[0] if len(shapes) == 1 else shapes, n_peaks, str(fit.attrs["background"]))
+    for name in (*model.peak_names, *model.background_names):
         if name not in fit:
             raise LabelError(f"this is no whole result of fit_peaks: {name!r} is missing.")
-    return model
+    free = np.full(model.n_parameters, np.inf)
+    return Problem(
+        axis=np.asarray(fit.attrs["axis_range"], dtype=float),
+        model=model,
+        low=-free,
+        high=free,
+        poisson=fit.attrs["likelihood"] == "poisson",
+        rising=bool(fit.attrs.get("background_rising", 1)),
+    )
 
 
 def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
@@ -145,9 +163,7 @@ def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
     >>> peaks.to_lmfit(fit, spectra, y=0.0, x=0.0).success
     True
     """
-    import lmfit
-
-    model, dim = _model_of(fit), str(fit.attrs["spectral_dim"])
+    problem, dim = _problem_of(fit), str(fit.attrs["spectral_dim"])
     dims = [str(d) for d in fit["status"].dims]
     if set(pixel) != set(dims):
         raise ParameterError(f"to_lmfit needs a label for each of {dims}; got {sorted(pixel)}.")
@@ -161,26 +177,49 @@ def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
     y = spectrum.values.astype(float)[keep]
     if not bool(np.isfinite(one["center"]).all()):
         raise ParameterError(f"to_lmfit: the spectrum at {pixel} has no fit (status {int(one['status'])}).")
-    shapes = {"gaussian": "GaussianModel", "lorentzian": "LorentzianModel", "pseudo-voigt": "PseudoVoigtModel"}
-    parts = [getattr(lmfit.models, shapes[model.lineshape])(prefix=f"p{k}_") for k in range(model.n_peaks)]
-    values = {f"p{k}_{n}": float(one[n].isel(peak=k)) for k in range(model.n_peaks) for n in model.peak_names}
+    composite, params = _lmfit_model(one, problem)
+    weights = None
+    if problem.poisson:
+        best = evaluate(one, spectrum[dim])["best_fit"].values[keep]
+        weights = 1 / np.sqrt(np.maximum(best, 1.0))
+    return composite.fit(y, params, x=x[keep], weights=weights, scale_covar=not problem.poisson)
+
+
+def _lmfit_model(one: xr.Dataset, problem: Problem) -> tuple[Any, Any]:
+    """Lmfit's model of the same curve, and its parameters at the values of the fit."""
+    import lmfit
+
+    model, (low, high) = problem.model, problem.axis
+    parts = [getattr(lmfit.models, shape.lmfit)(prefix=f"p{k}_") for k, shape in enumerate(model.shapes)]
+    values = {f"p{k}_{n}": float(one[n].isel(peak=k)) for k, s in enumerate(model.shapes) for n in s.parameters}
+    ground = {name: float(one[name]) for name in model.background_names}
     if model.background == "constant":
         parts.append(lmfit.models.ConstantModel(prefix="background_"))
-        values["background_c"] = float(one["background_level"])
+        values["background_c"] = ground["background_level"]
     elif model.background == "linear":
-        low, high = fit.attrs["axis_range"]
         parts.append(lmfit.models.LinearModel(prefix="background_"))
-        slope = float(one["background_right"] - one["background_left"]) / (high - low)
-        values |= {"background_slope": slope, "background_intercept": float(one["background_left"]) - slope * low}
+        slope = (ground["background_right"] - ground["background_left"]) / (high - low)
+        values |= {"background_slope": slope, "background_intercept": ground["background_left"] - slope * low}
+    elif model.background != "none":  # what lmfit has no model for is a function of ours
+        parts = [lmfit.Model(_curve(problem), independent_vars=["x"])]
+        values |= ground
     composite = parts[0]
     for part in parts[1:]:
         composite = composite + part
     params = composite.make_params(**values)
-    for k in range(model.n_peaks):
-        params[f"p{k}_center"].set(min=fit.attrs["axis_range"][0], max=fit.attrs["axis_range"][1])
-    poisson = fit.attrs["likelihood"] == "poisson"
-    weights = None
-    if poisson:
-        best = evaluate(one, spectrum[dim])["best_fit"].values[keep]
-        weights = 1 / np.sqrt(np.maximum(best, 1.0))
-    return composite.fit(y, params, x=x[keep], weights=weights, scale_covar=not poisson)
+    for k, shape in enumerate(model.shapes):
+        params[f"p{k}_center"].set(min=low, max=high)
+        if "gamma" in shape.parameters:  # lmfit ties it to sigma unless told otherwise
+            params[f"p{k}_gamma"].set(expr="", value=values[f"p{k}_gamma"], vary=True, min=0)
+    return composite, params
+
+
+def _curve(problem: Problem) -> Callable[..., np.ndarray]:
+    def curve(x: np.ndarray, **values: float) -> np.ndarray:
+        p = np.array([[values[name] for name in problem.model.names]])
+        return np.asarray(model_values(problem, x, p)[0])
+
+    # lmfit reads the parameters off the signature
+    names = ["x", *problem.model.names]
+    curve.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in names])  # type: ignore[attr-defined]
+    return curve

@@ -1,6 +1,6 @@
 """Fit peaks to every spectrum of a map at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,13 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.labels import find_spectral_dim, require_units
-from mi_widgets.peaks._checks import Prepared, likelihood_of, noise_weights, prepare, starting_values
+from mi_widgets.peaks._checks import Prepared, likelihood_of, noise_weights, prepare, rises, starting_values
 from mi_widgets.peaks._dataset import history, to_dataset
-from mi_widgets.peaks._engine import Problem, resolve_engine
+from mi_widgets.peaks._engine import resolve_engine
 from mi_widgets.peaks._map_fit import NOT_RUN, MapFit
 from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._problem import Problem
+from mi_widgets.peaks._ties import parse_ties
 from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
@@ -22,11 +24,12 @@ def fit_peaks(
     da: xr.DataArray,
     dim: str | None = None,
     *,
-    n_peaks: int = 1,
-    lineshape: str = "pseudo-voigt",
+    n_peaks: int | None = None,
+    lineshape: str | Sequence[str] = "pseudo-voigt",
     background: str = "linear",
     likelihood: str = "poisson",
     noise: float | str | xr.DataArray | None = None,
+    ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
     engine: str = "auto",
@@ -49,18 +52,22 @@ def fit_peaks(
         it may descend and need not be even. Channels that are NaN are left out.
     dim : str, optional
         The spectral dimension; found by name or unit if not given.
-    n_peaks : int
-        Number of peaks in every spectrum.
-    lineshape : {"pseudo-voigt", "gaussian", "lorentzian"}
-        Shape of the peaks.
-    background : {"linear", "constant", "none"}
-        Background, fitted together with the peaks.
+    n_peaks : int, optional
+        Number of peaks in every spectrum; by default 1, or as many as `lineshape` lists.
+    lineshape : {"pseudo-voigt", "gaussian", "lorentzian", "voigt"} or list of these
+        Shape of the peaks, or of each of them.
+    background : {"linear", "constant", "none", "quadratic", "exponential", "shirley"}
+        Background, fitted together with the peaks. ``shirley`` is the active one: a level, and a step that is the
+        running integral of the fitted peaks times ``background_step``; on which side it is higher the data decide.
     likelihood : {"poisson", "gaussian"}
         ``poisson`` for counts; it has no bias at low counts, where weighting by the root of the counts takes some
         17 % off an area at 10 counts. ``gaussian`` for anything else.
     noise : float, xarray.DataArray or "poisson", optional
         Standard deviation for the gaussian likelihood: a number, an array, or the root of the counts. If not given
         it is taken as constant in each spectrum and estimated from the residuals, as lmfit does.
+    ties : mapping, optional
+        ``{"p1_center": "p0_center + 1.2", "p1_amplitude": "0.5 * p0_amplitude", "sigma": "equal"}`` lets parameters
+        follow others (a doublet), ``{"p0_fraction": 0.3}`` holds one; peaks are ``p0``, ``p1``, … as in lmfit.
     bounds : mapping, optional
         ``{"center": (284, 287)}`` for all peaks, ``{"center": [(284, 285), (285, 287)]}`` for each; None leaves a
         side at its default. By default areas are not negative, positions lie in the window, sigma is between one
@@ -77,10 +84,12 @@ def fit_peaks(
     -------
     xarray.Dataset
         Over the other dims of `da` and ``peak`` (ordered by position): ``amplitude`` (area, data unit times axis
-        unit), ``center``, ``sigma``, ``fwhm`` (axis unit), ``height`` (data unit), ``fraction`` (pseudo-Voigt);
-        ``background_level``, or ``background_left`` and ``background_right`` at the low and high end of the axis;
-        for each of them ``<name>_stderr`` from the Fisher information; ``deviance``, ``reduced_deviance``, ``dof``,
-        ``bic``, ``n_iter``; ``status`` (0 ok, 1 a parameter at its bound, 2 not converged, 3 no data, 4 not run).
+        unit), ``center``, ``sigma``, ``fwhm`` (axis unit), ``height`` (data unit), ``fraction`` (pseudo-Voigt),
+        ``gamma`` (Voigt, axis unit); ``background_level``, or ``background_left``, ``background_middle`` and
+        ``background_right`` at the low end, middle and high end of the axis, ``background_step`` (Shirley, 1/axis
+        unit); for each of them ``<name>_stderr`` from the Fisher information; ``deviance``, ``reduced_deviance``,
+        ``dof``, ``bic``, ``n_iter``; ``status`` (0 ok, 1 a parameter at its bound, 2 not converged, 3 no data, 4 not
+        run).
 
     Raises
     ------
@@ -119,6 +128,7 @@ def fit_peaks(
         background=background,
         likelihood=likelihood,
         noise=noise,
+        ties=ties,
         bounds=bounds,
         start=start,
         engine=engine,
@@ -167,11 +177,12 @@ def iter_fit_peaks(
     da: xr.DataArray,
     dim: str | None = None,
     *,
-    n_peaks: int = 1,
-    lineshape: str = "pseudo-voigt",
+    n_peaks: int | None = None,
+    lineshape: str | Sequence[str] = "pseudo-voigt",
     background: str = "linear",
     likelihood: str = "poisson",
     noise: float | str | xr.DataArray | None = None,
+    ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
     engine: str = "auto",
@@ -180,7 +191,7 @@ def iter_fit_peaks(
 
     Parameters
     ----------
-    da, dim, n_peaks, lineshape, background, likelihood, noise, bounds, start, engine
+    da, dim, n_peaks, lineshape, background, likelihood, noise, ties, bounds, start, engine
         As in `fit_peaks`; they are checked at once, before the first part is drawn.
 
     Returns
@@ -203,31 +214,35 @@ def iter_fit_peaks(
     16
     """
     dim = str(dim or find_spectral_dim(da))
-    model = Model(lineshape, n_peaks, background)
+    model = Model.of(lineshape, n_peaks, background)
     prepared = prepare(da, dim, model)
     poisson = likelihood_of(likelihood, noise, prepared)
     low, high = model.bounds(prepared.axis, positive_background=poisson, user=bounds)
-    given, ordered = starting_values(start, model, prepared)
+    rising = background != "shirley" or rises(prepared)
+    problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model))
+    given, started = starting_values(start, model, prepared)
     weights, scaled = noise_weights(noise, prepared, poisson=poisson)
     resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile
+    ordered = started or _each_its_own(problem)
     fit = MapFit(
-        model,
-        Problem(prepared.axis, low, high, model.codes, poisson),
+        problem,
         read=prepared.read,
         weights=weights,
         shape=prepared.shape or (1,),
         scaled=scaled,
         given=given,
         engine=engine,
-        sort=not (ordered or _each_its_own(low, high, model)),
+        sort=model.uniform and not ordered and not problem.tied,
+        ordered=ordered,
     )
     options = {
         "dim": dim,
-        "n_peaks": n_peaks,
-        "lineshape": lineshape,
+        "n_peaks": model.n_peaks,
+        "lineshape": lineshape if isinstance(lineshape, str) else list(lineshape),
         "background": background,
         "likelihood": "poisson" if poisson else "gaussian",
         "noise": noise if isinstance(noise, str | float | int | None) else "given as an array",
+        "ties": dict(ties or {}),
         "bounds": {k: np.asarray(v, dtype=object).tolist() for k, v in (bounds or {}).items()},
         "start": "given" if start is not None else None,
     }
@@ -237,8 +252,9 @@ def iter_fit_peaks(
         "references": "https://doi.org/10.1080/14686996.2019.1620123",
         "history": history("mi_widgets.peaks.fit_peaks", __version__, options),
         "spectral_dim": dim,
-        "lineshape": lineshape,
+        "lineshape": ", ".join(dict.fromkeys(model.lineshapes)) if model.uniform else ", ".join(model.lineshapes),
         "background": background,
+        "background_rising": int(rising),
         "likelihood": options["likelihood"],
         "axis_range": [float(prepared.axis[0]), float(prepared.axis[-1])],
         "axis_units": require_units(da[dim], who="fit_peaks"),
@@ -246,7 +262,7 @@ def iter_fit_peaks(
     return _Parts(fit, prepared, attrs)
 
 
-def _each_its_own(low: np.ndarray, high: np.ndarray, model: Model) -> bool:
+def _each_its_own(problem: Problem) -> bool:
     """Whether bounds tell the peaks apart, so that their order is the user's."""
-    columns = [model.columns(name) for name in model.peak_names]
-    return any(np.unique(side[c]).size > 1 for c in columns for side in (low, high))
+    columns = [problem.model.columns(name) for name in problem.model.peak_names]
+    return any(np.unique(side[c]).size > 1 for c in columns for side in (problem.low, problem.high))

@@ -10,79 +10,109 @@ import pytest
 
 from mi_widgets import datasets, peaks
 from mi_widgets.peaks import _numpy
-from mi_widgets.peaks._engine import Problem, fit_block
+from mi_widgets.peaks._engine import fit_block
 from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._problem import Problem
+from mi_widgets.peaks._ties import parse_ties
 
 X = np.linspace(-3.0, 4.0, 141)
 LMFIT = {
     "gaussian": lmfit.lineshapes.gaussian,
     "lorentzian": lmfit.lineshapes.lorentzian,
     "pseudo-voigt": lmfit.lineshapes.pvoigt,
+    "voigt": lmfit.lineshapes.voigt,
 }
+MODELS = [Model((shape, shape), ground) for shape in LMFIT for ground in ("none", "constant", "linear")]
+MODELS += [Model(("pseudo-voigt", "voigt"), ground) for ground in ("quadratic", "exponential", "shirley")]
+
+
+def name_of(model: Model) -> str:
+    return f"{'+'.join(model.lineshapes)}+{model.background}"
 
 
 def some_parameters(model: Model, n: int = 3) -> np.ndarray:
     rng = np.random.default_rng(5)
     p = np.empty((n, model.n_parameters))
     ranges = {"amplitude": (50, 300), "center": (-1, 2), "sigma": (0.3, 0.8), "fraction": (0.1, 0.9)}
-    for name in model.peak_names:
-        p[:, model.columns(name)] = rng.uniform(*ranges[name], (n, model.n_peaks))
-    for name in model.background_names:
-        p[:, model.columns(name)] = rng.uniform(5, 20, n)
+    ranges |= {"gamma": (0.1, 0.5), "background_step": (0.02, 0.1)}
+    for name in (*model.peak_names, *model.background_names):
+        columns = model.columns(name)
+        p[:, columns] = rng.uniform(*ranges.get(name, (5, 20)), (n, columns.size))
     return p
+
+
+def problem_of(model: Model, *, poisson: bool = True, rising: bool = True, ties: object = None) -> Problem:
+    low, high = model.bounds(X, positive_background=poisson)
+    return Problem(X, model, low, high, poisson, rising, parse_ties(ties, model))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lineshape", LMFIT)
 def test_line_shapes_are_those_of_lmfit(lineshape: str) -> None:
-    model = Model(lineshape, 2, "linear")
+    model = Model((lineshape, lineshape), "linear")
     p = some_parameters(model)
     expected = np.zeros((len(p), X.size))
     for row, values in enumerate(p):
         for k in range(2):
-            n = len(model.peak_names)
-            expected[row] += LMFIT[lineshape](X, *values[k * n : (k + 1) * n])
+            expected[row] += LMFIT[lineshape](X, *values[model.peak(k)])
         expected[row] += np.interp(X, X[[0, -1]], values[-2:])
-    np.testing.assert_allclose(_numpy.model(X, X[[0, -1]], p, model.codes), expected, rtol=1e-12)
+    np.testing.assert_allclose(_numpy.model(problem_of(model), X, p), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("background", ["none", "constant", "linear"])
 @pytest.mark.parametrize("lineshape", LMFIT)
-def test_jacobian_is_the_derivative(lineshape: str, background: str) -> None:
-    model = Model(lineshape, 2, background)
-    p, ends = some_parameters(model), X[[0, -1]]
-    f, jac = _numpy.jacobian(X, ends, p, model.codes)
-    np.testing.assert_allclose(f, _numpy.model(X, ends, p, model.codes), rtol=1e-13)
+def test_widths_and_heights_are_those_of_the_curve(lineshape: str) -> None:
+    model = Model((lineshape,), "none")
+    shape, p = model.shapes[0], some_parameters(model)
+    fine = np.linspace(-20.0, 20.0, 400001)
+    for row in p:
+        row[1] = 0.0
+        curve = _numpy.model(problem_of(model), fine, row[None])[0]
+        assert shape.height(row) == pytest.approx(curve.max(), rel=1e-9)
+        width = np.ptp(fine[curve >= curve.max() / 2])
+        assert shape.fwhm(row) == pytest.approx(width, rel=5e-4)  # Voigt's is an approximation
+
+
+@pytest.mark.parametrize(("model", "rising"), [*((m, True) for m in MODELS), (MODELS[-1], False)])
+def test_jacobian_is_the_derivative(model: Model, rising: bool) -> None:
+    p, problem = some_parameters(model), problem_of(model, rising=rising)
+    f, jac = _numpy.jacobian(problem, X, p)
+    np.testing.assert_allclose(f, _numpy.model(problem, X, p), rtol=1e-13)
     for a in range(model.n_parameters):
         h = np.zeros(model.n_parameters)
         h[a] = 1e-5 * max(1.0, abs(p[0, a]))
-        numeric = (_numpy.model(X, ends, p + h, model.codes) - _numpy.model(X, ends, p - h, model.codes)) / (2 * h[a])
+        numeric = (_numpy.model(problem, X, p + h) - _numpy.model(problem, X, p - h)) / (2 * h[a])
         np.testing.assert_allclose(jac[:, a], numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
 
 
-@pytest.mark.parametrize("poisson", [True, False])
-@pytest.mark.parametrize("background", ["none", "constant", "linear"])
-@pytest.mark.parametrize("lineshape", LMFIT)
-def test_engines_agree(lineshape: str, background: str, poisson: bool) -> None:
+TIED = {"p1_center": "p0_center + 2.5", "sigma": "equal"}
+
+
+@pytest.mark.parametrize(
+    ("poisson", "ties", "rising"), [(True, None, True), (False, None, True), (True, TIED, False)],
+    ids=["poisson", "gaussian", "tied"],
+)  # fmt: skip
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
+def test_engines_agree(model: Model, poisson: bool, ties: dict[str, str] | None, rising: bool) -> None:
     """From starts that are off, with channels missing, to 1e-6 of every value, standard error and cost."""
     pytest.importorskip("numba")
-    model = Model(lineshape, 2, background)
     rng = np.random.default_rng(8)
+    problem = problem_of(model, poisson=poisson, rising=rising, ties=ties)
     truth = np.repeat(some_parameters(model, 1), 40, axis=0)
     truth[:, model.columns("center")] = [-1.0, 1.5]
-    y = rng.poisson(np.maximum(_numpy.model(X, X[[0, -1]], truth, model.codes), 0.5)).astype(float)
+    truth = problem.expand(truth[:, problem.free])
+    y = rng.poisson(np.maximum(_numpy.model(problem, X, truth), 0.5)).astype(float)
     y[7, 30:34], y[9, 100] = np.nan, np.nan
-    low, high = model.bounds(X, positive_background=poisson)
-    start = np.clip(truth * rng.uniform(0.8, 1.2, truth.shape), low, high)
-    problem = Problem(X, low, high, model.codes, poisson)
+    start = np.clip(truth * rng.uniform(0.8, 1.2, truth.shape), problem.low, problem.high)
     w = np.ones((1, 1)) if poisson else 1 / np.maximum(np.nan_to_num(y, nan=1.0), 1.0)
     one, other = (fit_block(problem, y, w, start, engine=e) for e in ("numba", "numpy"))
-    assert one.converged.all()
     np.testing.assert_array_equal(one.converged, other.converged)
+    assert one.converged.mean() > 0.95
     spread = np.sqrt(np.einsum("nii->ni", other.covariance))
     scale = np.fmax(np.abs(other.parameters), np.nan_to_num(spread))
     np.testing.assert_array_less(np.abs(one.parameters - other.parameters), 1e-6 * scale + 1e-12)
     np.testing.assert_allclose(one.cost, other.cost, rtol=1e-9)
     np.testing.assert_allclose(np.sqrt(np.einsum("nii->ni", one.covariance)), spread, rtol=1e-6)
+    if ties:
+        np.testing.assert_allclose(np.ptp(one.parameters[:, model.columns("sigma")], axis=1), 0, atol=1e-12)
 
 
 def test_whole_results_agree() -> None:

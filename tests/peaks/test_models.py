@@ -1,0 +1,166 @@
+"""Backgrounds, mixed line shapes and ties, on data made by their own equations."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mi_widgets import datasets, peaks
+from mi_widgets.errors import ParameterError
+from mi_widgets.labels import label_spectra
+from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._ties import parse_ties
+
+E = np.linspace(280.0, 290.0, 400)
+
+
+def pseudo_voigt(area: np.ndarray, center: np.ndarray, half: float, share: float) -> np.ndarray:
+    t = (E - center) / half
+    gaussian = np.sqrt(np.log(2) / np.pi) * np.exp(-np.log(2) * t**2)
+    return area / half * ((1 - share) * gaussian + share / np.pi / (1 + t**2))
+
+
+@pytest.fixture(scope="module")
+def shirley() -> tuple[xr.DataArray, np.ndarray]:
+    """Three lines at 10,000 counts on a Shirley background of a quarter of the height, and their areas."""
+    rng = np.random.default_rng(1)
+    n = 400
+    centers = np.array([282.8, 285.0, 287.2]) + rng.uniform(-0.3, 0.3, (n, 1)) + rng.uniform(-0.1, 0.1, (n, 3))
+    areas = 1e4 * np.array([0.8, 1.0, 0.6]) * rng.uniform(0.8, 1.2, (n, 3))
+    lines = sum(pseudo_voigt(areas[:, k, None], centers[:, k, None], 0.42, 0.3) for k in range(3))
+    step = np.cumsum(lines, axis=1) * (E[1] - E[0])
+    expected = lines + 1000 + 0.1 * step
+    return label_spectra(rng.poisson(expected).reshape(20, 20, -1), E), areas.reshape(20, 20, 3)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_active_shirley_is_not_biased(shirley: tuple[xr.DataArray, np.ndarray], turned: bool) -> None:
+    da, areas = shirley
+    if turned:  # as on a kinetic energy axis: the step is on the other side
+        da = label_spectra(da.values[..., ::-1], 1486.6 - E[::-1])
+        areas = areas[..., ::-1]
+    fit = peaks.fit_peaks(da, n_peaks=3, background="shirley")
+    error = fit.amplitude.values / areas - 1
+    assert np.sqrt((error**2).mean()) < 0.009
+    assert abs(error.mean()) < 0.001
+    assert float(fit.background_step.mean()) == pytest.approx(0.1, abs=0.002)
+    assert fit.background_step.attrs["units"] == "1/eV"
+    z = (fit.background_step - 0.1) / fit.background_step_stderr
+    assert 0.6 < float((np.abs(z) < 1).mean()) < 0.76
+    linear = peaks.fit_peaks(da, n_peaks=3, background="linear")
+    assert np.abs(linear.amplitude.values / areas - 1).mean() > 0.03  # what the right background is for
+    assert float(linear.reduced_deviance.mean()) > 1.5
+
+
+def test_shirley_goes_to_lmfit_and_to_curves(shirley: tuple[xr.DataArray, np.ndarray]) -> None:
+    da = shirley[0][:3, :3]
+    fit = peaks.fit_peaks(da, n_peaks=3, background="shirley")
+    result = peaks.to_lmfit(fit, da, y=1, x=1)
+    assert result.params["background_step"].value == pytest.approx(float(fit.background_step[1, 1]), rel=1e-3)
+    assert result.params["background_step"].stderr == pytest.approx(float(fit.background_step_stderr[1, 1]), rel=0.05)
+    up, down = peaks.evaluate(fit, da), peaks.evaluate(fit, da[..., ::-1])
+    xr.testing.assert_allclose(up.best_fit, down.best_fit.sortby("energy"))
+
+
+@pytest.mark.parametrize("background", ["quadratic", "exponential"])
+def test_curved_backgrounds(background: str) -> None:
+    rng = np.random.default_rng(2)
+    t = (E - E[0]) / (E[-1] - E[0])
+    ground = 900 * np.exp(-1.5 * t) if background == "exponential" else 300 + 800 * t * (1 - t)
+    line = pseudo_voigt(np.array(800.0), np.array(285.0), 0.5, 0.2)
+    da = label_spectra(rng.poisson(ground + line, (400, E.size)), E)
+    fit = peaks.fit_peaks(da, n_peaks=1, background=background)
+    assert float(fit.reduced_deviance.mean()) == pytest.approx(1, abs=0.02)
+    assert float(fit.amplitude.mean()) == pytest.approx(800, abs=4 * float(fit.amplitude_stderr.mean()) / 20)
+    assert float(fit.background_left.mean()) == pytest.approx(ground[0], rel=0.02)
+    assert float(fit.background_right.mean()) == pytest.approx(ground[-1], rel=0.02)
+
+
+def test_voigt_against_lmfit() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(2, 2), counts=20000, n_channels=200, seed=6)
+    fit = peaks.fit_peaks(ds.spectra, n_peaks=2, lineshape="voigt")
+    result = peaks.to_lmfit(fit, ds.spectra, y=ds.y[0], x=ds.x[1])
+    for name in ("amplitude", "center", "sigma", "gamma", "fwhm", "height"):
+        theirs = result.params[f"p1_{name}"]
+        ours, error = float(fit[name][0, 1, 1]), float(fit[f"{name}_stderr"][0, 1, 1])
+        assert abs(ours - theirs.value) < 0.1 * theirs.stderr, name
+        assert error == pytest.approx(theirs.stderr, rel=0.05), name
+
+
+def test_unlike_peaks_find_their_places() -> None:
+    ds = datasets.make_spectral_map(preset="separated", lineshape="lorentzian", shape=(6, 6), seed=3)
+    narrow = pseudo_voigt(np.array(600.0), np.array(288.5), 0.2, 0.0)
+    da = (ds.expected + narrow).assign_attrs(ds.spectra.attrs)
+    fit = peaks.fit_peaks(da, lineshape=["gaussian", "lorentzian", "lorentzian"], likelihood="gaussian", noise=5.0)
+    np.testing.assert_allclose(fit.center[..., 0], 288.5, atol=0.01)
+    assert float(fit.reduced_deviance.max()) < 0.01
+    mixed = peaks.fit_peaks(ds.spectra, lineshape=["pseudo-voigt", "lorentzian"])
+    assert np.isnan(mixed.fraction[..., 1]).all()
+    assert np.isfinite(mixed.fraction[..., 0]).all()
+
+
+def test_a_doublet_is_tied_over_the_map() -> None:
+    rng = np.random.default_rng(4)
+    center = 284.0 + np.linspace(-1.5, 0.5, 100)[:, None]
+    lines = pseudo_voigt(np.array(500.0), center, 0.4, 0.2) + pseudo_voigt(np.array(250.0), center + 3.67, 0.4, 0.2)
+    da = label_spectra(rng.poisson(lines + 20), E)
+    ties = {"p1_center": "p0_center + 3.67", "p1_amplitude": "p0_amplitude / 2", "sigma": "equal", "fraction": "equal"}
+    tied, free = (peaks.fit_peaks(da, n_peaks=2, ties=t) for t in (ties, None))
+    np.testing.assert_allclose(tied.center[:, 1] - tied.center[:, 0], 3.67, atol=1e-9)
+    np.testing.assert_allclose(tied.amplitude[:, 1], tied.amplitude[:, 0] / 2, rtol=1e-9)
+    np.testing.assert_allclose(tied.sigma[:, 1], tied.sigma[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(tied.center[:, 0], center[:, 0], atol=0.1)
+    assert (tied.center_stderr[:, 0] < free.center_stderr[:, 0]).all()  # what is known helps
+    assert int(tied.dof[0]) == int(free.dof[0]) + 4
+    z = (tied.center[:, 0] - center[:, 0]) / tied.center_stderr[:, 0]
+    assert float(np.abs(z).max()) < 4.5
+    held = peaks.fit_peaks(da, n_peaks=2, ties={"p0_fraction": 0.2, "p1_fraction": 0.2})
+    assert (held.fraction == 0.2).all()
+    assert (held.fraction_stderr == 0).all()
+
+
+def test_ties_are_read_and_not_run() -> None:
+    model = Model(("gaussian", "gaussian", "gaussian"), "none")
+    ties = parse_ties({"p2_center": "-(p1_center - 2) * 3 / 2", "p1_center": "p0_center + 1"}, model)
+    assert ties is not None
+    a = model.names.index("p2_center")
+    assert ties.owner[a] == model.names.index("p0_center")
+    assert (ties.factor[a], ties.offset[a]) == (-1.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("ties", "words"),
+    [
+        ({"p1_centre": 3}, ("'p1_centre'", "p1_center")),
+        ({"p1_center": "p0_centre"}, ("'p0_centre'", "p0_center")),
+        ({"p1_center": "p0_center + p0_sigma"}, ("one parameter",)),
+        ({"p1_center": "p0_center ** 2"}, ("one parameter",)),
+        ({"p1_center": "__import__('os').system('touch pwned')"}, ("one parameter",)),
+        ({"p1_center": "p0_center +"}, ("'p0_center +'",)),
+        ({"p1_center": "p0_center", "p0_center": "p1_center"}, ("circle",)),
+        ({"p1_center": True}, ("must be a number",)),
+        ({"p1_center": "p0_center + 50"}, ("no value for 'p0_center'",)),
+        ({"center": "p0_center"}, ("'equal'",)),
+    ],
+)
+def test_ties_that_cannot_be(ties: dict[str, object], words: tuple[str, ...]) -> None:
+    spectra = datasets.make_spectral_map(shape=(2, 2), seed=1).spectra
+    with pytest.raises(ParameterError) as raised:
+        peaks.fit_peaks(spectra, n_peaks=2, ties=ties)
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lineshape": ["gaussian", "voight"]}, ("'voight'",)),
+        ({"lineshape": ["gaussian", "voigt"], "n_peaks": 3}, ("lists 2 peaks", "n_peaks is 3")),
+        ({"lineshape": []}, ("lists 0 peaks",)),
+    ],
+)
+def test_lists_of_line_shapes(options: dict[str, object], words: tuple[str, ...]) -> None:
+    spectra = datasets.make_spectral_map(shape=(2, 2), seed=1).spectra
+    with pytest.raises(ParameterError) as raised:
+        peaks.fit_peaks(spectra, **options)  # type: ignore[arg-type]
+    for word in words:
+        assert word in str(raised.value)
