@@ -16,11 +16,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)  # after the folders have set their markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, then those that build environments, then the browser.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Quick tests first, then those that build environments, then the browser; nightly ones only when asked for.
 
     Playwright keeps an event loop running in the main thread, so nothing that needs its own may follow it.
     """
+    if "nightly" not in config.option.markexpr:
+        nightly = [item for item in items if "nightly" in item.keywords]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if "nightly" not in item.keywords]
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("slow" in item.keywords))
 
 
