@@ -92,21 +92,16 @@ def to_dataset(
 
 
 def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, str, str]]:
-    n_free = fit.problem.free.size
-    n = fit.dof + n_free
-    fitted = np.isfinite(fit.deviance)
     deviance = fit.deviance.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        misfit = n * np.log(deviance / n) if fit.scaled else deviance
-        bic = np.where(fitted, misfit + n_free * np.log(n), np.nan)
-        reduced = np.where(fitted & (fit.dof > 0), deviance / fit.dof, np.nan)
+        reduced = np.where(np.isfinite(deviance) & (fit.dof > 0), deviance / fit.dof, np.nan)
     unit = product_unit(value_units, value_units) if fit.scaled else "1"
     name = "residual sum of squares" if fit.scaled else "deviance"
     return [
         ("deviance", deviance, unit, name),
         ("reduced_deviance", reduced, unit, f"{name} per degree of freedom"),
         ("dof", fit.dof.copy(), "1", "degrees of freedom"),
-        ("bic", bic, "1", "Bayesian information criterion"),
+        ("bic", fit.criterion("bic"), "1", "Bayesian information criterion"),
         ("n_iter", fit.n_iter.copy(), "1", "iterations"),
     ]
 

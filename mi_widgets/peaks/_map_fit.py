@@ -141,7 +141,7 @@ class MapFit:
         self.recipes = _starts.recipes(self.problem, ordered=self.ordered)
         if not usable.size:
             return usable
-        pick = _starts.pilot_rows(np.where(np.isfinite(y), y, 0.0).sum(axis=1))
+        pick = _starts.spread_rows(np.where(np.isfinite(y), y, 0.0).sum(axis=1))
         rows, y = usable[pick], y[pick]
         self.recipes, best = _starts.try_recipes(
             self.recipes, lambda start, n: self._fit(rows, y, start, n), lambda r: self._start(rows, y, r)
@@ -243,6 +243,19 @@ class MapFit:
             for i, function in enumerate((shape.fwhm, shape.height)):
                 out[2 * i][:, k], out[2 * i + 1][:, k] = propagate(function, p[:, at], covariance[:, at, at])
         return out
+
+    def criterion(self, name: str) -> np.ndarray:
+        """Information criterion of every spectrum: ``bic``, ``aic`` or ``aicc``; NaN where there is no fit."""
+        k = self.problem.free.size + int(self.scaled)
+        n = (self.dof + self.problem.free.size).astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            misfit = n * np.log(self.deviance / n) if self.scaled else self.deviance
+            penalty = {
+                "bic": k * np.log(n),
+                "aic": 2.0 * k,
+                "aicc": 2.0 * k + np.where(n > k + 1, 2.0 * k * (k + 1) / (n - k - 1), np.inf),
+            }[name]
+            return np.where(np.isfinite(self.deviance), misfit + penalty, np.nan)
 
     def _deviance(self, rows: np.ndarray, y: np.ndarray, cost: np.ndarray) -> np.ndarray:
         if self.problem.poisson:

@@ -18,7 +18,7 @@ class Model:
     Attributes
     ----------
     lineshapes : tuple of str
-        A key of `SHAPES` for every peak.
+        A key of `SHAPES` for every peak; may be empty, for a background alone.
     background : str
         A key of `BACKGROUNDS`.
     """
@@ -51,7 +51,7 @@ class Model:
     @property
     def uniform(self) -> bool:
         """All peaks have one line shape, so that they can change places."""
-        return len(set(self.lineshapes)) == 1
+        return len(set(self.lineshapes)) <= 1
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
@@ -98,7 +98,7 @@ class Model:
         """Columns of a peak parameter, one for each peak that has it, or the one of the background."""
         if name in self.background_names:
             return np.array([self.names.index(name)])
-        return np.array([self.names.index(f"p{k}_{name}") for k in self.having(name)])
+        return np.array([self.names.index(f"p{k}_{name}") for k in self.having(name)], dtype=int)
 
     def having(self, name: str) -> list[int]:
         """Numbers of the peaks that have a parameter."""
@@ -114,7 +114,7 @@ class Model:
 
     def reorder(self, order: np.ndarray) -> np.ndarray:
         """Columns that put the peaks into `order`, shape ``(..., n_parameters)``."""
-        n, k = len(self.shapes[0].parameters), self.n_peaks
+        n, k = len(self.shapes[0].parameters) if self.shapes else 0, self.n_peaks
         peaks = (order[..., None] * n + np.arange(n)).reshape(*order.shape[:-1], k * n)
         rest = np.broadcast_to(np.arange(k * n, self.n_parameters), (*order.shape[:-1], self.n_parameters - k * n))
         return np.concatenate([peaks, rest], axis=-1)
@@ -143,7 +143,7 @@ class Model:
         }
         ground = self.ground.bounds(positive_background)
         limits = [default[name] for shape in self.shapes for name in shape.parameters] + list(ground)
-        low, high = (np.array(side, dtype=float) for side in zip(*limits, strict=True))
+        low, high = np.array(limits, dtype=float).reshape(-1, 2).T.copy()
         for name, given in (user or {}).items():
             columns = self._known("bounds", name)
             for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):

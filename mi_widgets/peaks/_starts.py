@@ -40,6 +40,8 @@ class Recipe:
 def recipes(problem: Problem, *, ordered: bool) -> list[Recipe]:
     """Half widths from two channels to a sixth of the window, flat and tilted baselines, orders of unlike peaks."""
     x, model = problem.axis, problem.model
+    if not model.n_peaks:
+        return [Recipe(float(x[-1] - x[0]) / 6, tilted=True)]
     of_sigma = np.array([1 / shape.guess(1.0)[0] for shape in model.shapes])
     columns = model.columns("sigma")
     least = max(2 * float(np.median(np.diff(x))), float((of_sigma * problem.low[columns]).min()))
@@ -87,7 +89,7 @@ def pursue(problem: Problem, y: np.ndarray, recipe: Recipe) -> np.ndarray:
         share = {GAUSSIAN: 0.0, LORENTZIAN: 1.0}.get(shape.code, 0.3)
         t2 = ((x - place[:, k, None]) / width) ** 2
         rest -= height[:, k, None] * ((1 - share) * np.exp(-np.log(2) * t2) + share / (1 + t2))
-    if np.ptp(low) == 0 and np.ptp(high) == 0:  # any peak may stand anywhere: hand them out from the low end
+    if np.unique(low).size == np.unique(high).size == 1:  # any peak may stand anywhere: hand them out from the low end
         found = np.argsort(place, axis=1, kind="stable")
         if recipe.order is not None:
             found = found[:, np.argsort(recipe.order)]
@@ -113,7 +115,7 @@ def _ground(problem: Problem, left: np.ndarray, right: np.ndarray, p: np.ndarray
     if name == "shirley":
         near, far = (left, right) if problem.rising else (right, left)
         area = p[:, problem.model.columns("amplitude")].sum(axis=1)
-        return np.stack([near, np.maximum(far - near, 0) / np.maximum(area, 1e-300)], axis=1)
+        return np.stack([near, np.where(area > 0, np.maximum(far - near, 0) / np.maximum(area, 1e-300), 0.0)], axis=1)
     if name == "exponential":
         floor = 1e-3 * np.maximum(np.maximum(left, right), 1e-30)
         return np.stack([np.maximum(left, floor), np.maximum(right, floor)], axis=1)
@@ -172,13 +174,13 @@ def _templates(x: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.
     return centers, t / norm, 1 / norm
 
 
-def pilot_rows(strength: np.ndarray) -> np.ndarray:
+def spread_rows(strength: np.ndarray, n: int = N_PILOTS) -> np.ndarray:
     """A few spectra that stand for all: spread over the order of total intensity, the brighter half more densely."""
     order = np.argsort(np.where(np.isfinite(strength), strength, -np.inf), kind="stable")
     order = order[np.isfinite(strength[order])]
-    if order.size <= N_PILOTS:
+    if order.size <= n:
         return np.sort(order)
-    quantile = 1 - np.linspace(0, 1, N_PILOTS) ** 1.5
+    quantile = 1 - np.linspace(0, 1, n) ** 1.5
     return np.unique(order[np.round(quantile * (order.size - 1)).astype(int)])
 
 
@@ -255,7 +257,7 @@ def suspicious(
     middle = np.median(excess[fitted])
     spread = 1.4826 * np.median(np.abs(excess[fitted] - middle))
     score = np.where(fitted, (excess - np.maximum(middle, 0)) / (4 * max(spread, 1.0)), 0.0)
-    if max(shape, default=1) > 2:
+    if k and max(shape, default=1) > 2:
         cube = np.where(np.isfinite(center), center, np.nanmedian(center)).reshape(*shape, k)
         size = tuple(3 if s > 2 else 1 for s in shape)
         usual = ndimage.median_filter(cube, size=(*size, 1), mode="nearest").reshape(n, k)

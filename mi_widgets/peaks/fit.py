@@ -8,13 +8,11 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.labels import find_spectral_dim, require_units
-from mi_widgets.peaks._checks import Prepared, likelihood_of, noise_weights, prepare, rises, starting_values
+from mi_widgets.peaks._build import build_fit
+from mi_widgets.peaks._checks import Prepared, prepare
 from mi_widgets.peaks._dataset import history, to_dataset
-from mi_widgets.peaks._engine import resolve_engine
 from mi_widgets.peaks._map_fit import NOT_RUN, MapFit
 from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._problem import Problem
-from mi_widgets.peaks._ties import parse_ties
 from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
@@ -216,25 +214,10 @@ def iter_fit_peaks(
     dim = str(dim or find_spectral_dim(da))
     model = Model.of(lineshape, n_peaks, background)
     prepared = prepare(da, dim, model)
-    poisson = likelihood_of(likelihood, noise, prepared)
-    low, high = model.bounds(prepared.axis, positive_background=poisson, user=bounds)
-    rising = background != "shirley" or rises(prepared)
-    problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model))
-    given, started = starting_values(start, model, prepared)
-    weights, scaled = noise_weights(noise, prepared, poisson=poisson)
-    resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile
-    ordered = started or _each_its_own(problem)
-    fit = MapFit(
-        problem,
-        read=prepared.read,
-        weights=weights,
-        shape=prepared.shape or (1,),
-        scaled=scaled,
-        given=given,
-        engine=engine,
-        sort=model.uniform and not ordered and not problem.tied,
-        ordered=ordered,
+    fit = build_fit(
+        prepared, model, likelihood=likelihood, noise=noise, ties=ties, bounds=bounds, start=start, engine=engine
     )
+    poisson, rising = fit.problem.poisson, fit.problem.rising
     options = {
         "dim": dim,
         "n_peaks": model.n_peaks,
@@ -260,9 +243,3 @@ def iter_fit_peaks(
         "axis_units": require_units(da[dim], who="fit_peaks"),
     }
     return _Parts(fit, prepared, attrs)
-
-
-def _each_its_own(problem: Problem) -> bool:
-    """Whether bounds tell the peaks apart, so that their order is the user's."""
-    columns = [problem.model.columns(name) for name in problem.model.peak_names]
-    return any(np.unique(side[c]).size > 1 for c in columns for side in (problem.low, problem.high))
