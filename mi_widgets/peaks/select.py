@@ -251,7 +251,7 @@ def _dataset(
         {
             "evidence": ((*dims, "candidate"), evidence.reshape(*shape, -1), {"units": "1", "long_name": name}),
             "n_peaks": (dims, number.reshape(shape), {"units": "1", "long_name": "number of peaks"}),
-            "margin": (dims, margin.reshape(shape), {"units": "1", "long_name": f"{name} of the second best less the best"}),
+            "margin": (dims, margin.reshape(shape), {"units": "1", "long_name": f"{name} above the best"}),
             "family_suspect": (
                 dims, suspect.astype(np.int8).reshape(shape),
                 {"units": "1", "long_name": "no candidate describes the spectrum", **flags},
