@@ -57,6 +57,8 @@ def map_element(da: xr.DataArray, *, label: str = "map") -> hv.Element:
         )
     dims = [hv.Dimension(_safe(str(d)), label=text_of(da[d]) or str(d)) for d in da.dims]
     values = hv.Dimension("value", label=text_of(da) or "value")
+    if not np.isfinite(da.values).any():  # HoloViews would look for the smallest of no values
+        values = values.clone(range=(0.0, 1.0))
     axes = [_positions(da, str(d)) for d in da.dims]
     grid = np.asarray(da.values, dtype=float)
     if da.ndim == 1:

@@ -219,8 +219,13 @@ class Explorer(ipw.VBox):
 
     def close(self) -> None:
         """Stop what runs and remove the widget and all its parts from every page."""
-        self.worker.cancel()
-        for widget in _tree(self):
+        worker = getattr(self, "worker", None)  # close is also called for a widget whose making failed
+        if worker is not None:
+            worker.cancel()
+        for widget in list(_tree(self)):
+            for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
+                if isinstance(part, ipw.Widget):
+                    part.close()
             if widget is not self:
                 widget.close()
         super().close()

@@ -95,7 +95,7 @@ class PeakMapper(Explorer):
         )
         start = self._painter.rough(None, self.at.plane(None))
         self.selection = self.at.brightest(start)
-        self._build(start)
+        self._build(start.isel(dict.fromkeys(self.at.extra_dims, 0)))
         self.observe(self.guard(lambda _: self._selection_shown()), "selection")
         self.observe(self.guard(lambda _: self._window_shown()), "window")
         self.observe(self.guard(lambda _: self._params_shown()), "params")
@@ -209,7 +209,7 @@ class PeakMapper(Explorer):
         super().run(wait)
 
     def _draw_result(self) -> None:
-        self.map_choice.offer(self.result, self.at.map_dims)
+        self.map_choice.offer(self.result, self.at.dims)
         if self.result is not None and self.map_choice.variable.value == INTENSITY and self.map is not None:
             self.map_choice.choose("center")
         self._draw_map()
@@ -326,5 +326,7 @@ class PeakMapper(Explorer):
 
     def close(self) -> None:
         """Stop what runs and remove the widget from every page."""
-        self._painter.cancel()
+        painter = getattr(self, "_painter", None)
+        if painter is not None:
+            painter.cancel()
         super().close()

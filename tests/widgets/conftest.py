@@ -1,6 +1,7 @@
 """Small synthetic cubes, and a front end that is played by the test."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,8 @@ import xarray as xr
 
 from mi_widgets.labels import label_spectra
 
-NASTY = "<img src=x onerror=alert(1)>"
 
-
-def make_cube(shape: tuple[int, ...] = (5, 6), n: int = 80, seed: int = 0) -> xr.DataArray:
+def _make_cube(shape: tuple[int, ...] = (5, 6), n: int = 80, seed: int = 0) -> xr.DataArray:
     """One gaussian peak that moves along the last dimension, on a constant background, with Poisson noise."""
     axis = np.linspace(280.0, 290.0, n)
     where = np.linspace(284.0, 286.0, shape[-1] if shape else 1)
@@ -27,9 +26,22 @@ def make_cube(shape: tuple[int, ...] = (5, 6), n: int = 80, seed: int = 0) -> xr
     return da
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_engine() -> None:
+    """Wait for numba, so that a test does not see one engine before it is compiled and the other one after."""
+    from mi_widgets.peaks._engine import resolve_engine
+
+    resolve_engine("auto", wait=120.0)
+
+
+@pytest.fixture
+def make_cube() -> Callable[..., xr.DataArray]:
+    return _make_cube
+
+
 @pytest.fixture
 def cube() -> xr.DataArray:
-    return make_cube()
+    return _make_cube()
 
 
 class Page:
@@ -67,9 +79,7 @@ class Page:
     def set(self, model: Any, **values: Any) -> None:
         """Properties changed in the page."""
         self.seq += 1
-        events = [
-            {"kind": "ModelChanged", "model": {"id": model.id}, "attr": k, "new": v} for k, v in values.items()
-        ]
+        events = [{"kind": "ModelChanged", "model": {"id": model.id}, "attr": k, "new": v} for k, v in values.items()]
         self.say("patch", seq=self.seq, patch=json.dumps({"events": events}))
 
 

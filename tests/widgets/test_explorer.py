@@ -188,9 +188,9 @@ def test_close_stops_the_run_and_leaves_no_thread() -> None:
     assert threading.active_count() <= before
 
 
-DATA = xr.DataArray(
-    np.zeros((3, 4)), dims=("y", "x"), coords={"y": [0.0, 0.5, 1.0], "x": [3, 2, 1, 0]}
-).assign_coords(name=("x", list("abcd")))
+DATA = xr.DataArray(np.zeros((3, 4)), dims=("y", "x"), coords={"y": [0.0, 0.5, 1.0], "x": [3, 2, 1, 0]}).assign_coords(
+    name=("x", list("abcd"))
+)
 
 
 def test_snap_takes_the_nearest_label() -> None:
@@ -201,7 +201,12 @@ def test_snap_takes_the_nearest_label() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "match"),
-    [({"y": 9.0}, "outside"), ({"q": 1}, "cannot be pointed at"), ({"y": "here"}, "numbers"), ({"y": np.nan}, "outside")],
+    [
+        ({"y": 9.0}, "outside"),
+        ({"q": 1}, "cannot be pointed at"),
+        ({"y": "here"}, "numbers"),
+        ({"y": np.nan}, "outside"),
+    ],
 )
 def test_snap_says_what_is_wrong(wanted: dict[str, Any], match: str) -> None:
     with pytest.raises(LabelError, match=match):
@@ -246,7 +251,11 @@ def test_link_goes_both_ways_without_loops() -> None:
 
 
 def test_link_on_other_names_and_chains() -> None:
-    a, b, c = Pointer(grid(5), y=1.0, x=2.0), Pointer(grid(5, ("row", "col")), row=0.0, col=0.0), Pointer(grid(5), y=0, x=0)
+    a, b, c = (
+        Pointer(grid(5), y=1.0, x=2.0),
+        Pointer(grid(5, ("row", "col")), row=0.0, col=0.0),
+        Pointer(grid(5), y=0, x=0),
+    )
     link(a, b, on={"y": "row"})
     link(b, c, on={"row": "y"})
     a.selection = {"y": 3.0}

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import NASTY, make_cube
 
 from mi_widgets import peaks
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.widgets import Explorer, PeakMapper, link
 
+NASTY = "<img src=x onerror=alert(1)>"
 FIT = {"n_peaks": 1, "lineshape": "gaussian", "background": "constant"}
 
 
@@ -116,13 +116,13 @@ def test_pointing_draws_the_pixel_and_its_fit(cube: xr.DataArray, mapper: PeakMa
     assert mapper.selection == {"y": 1.0, "x": 0.5}
     np.testing.assert_allclose(drawn(mapper, "data")["value"], cube.sel(y=1.0, x=0.5))
     assert (drawn(mapper, "pointer")["x"], drawn(mapper, "pointer")["y"]) == ([0.5], [1.0])
-    assert drawn(mapper, "best fit")["value"].size == 0
+    assert np.size(drawn(mapper, "best fit")["value"]) == 0
     mapper.run()
     curves = peaks.evaluate(mapper.result.sel(y=1.0, x=0.5), cube.sel(y=1.0, x=0.5))
     np.testing.assert_allclose(drawn(mapper, "best fit")["value"], curves.best_fit, rtol=1e-6)
     np.testing.assert_allclose(drawn(mapper, "residual")["residual"], curves.residual_normalized, atol=1e-4)
     assert drawn(mapper, "peak 1")["y"].size == 2 * cube.sizes["energy"]
-    assert drawn(mapper, "peak 2")["y"].size == 0
+    assert np.size(drawn(mapper, "peak 2")["y"]) == 0
     assert "±" in mapper.table.value
 
 
@@ -277,7 +277,7 @@ def test_bad_params_are_named(cube: xr.DataArray, bad: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (3, 4, 5), (1, 1), (1, 6)])
-def test_any_number_of_dimensions(shape: tuple[int, ...]) -> None:
+def test_any_number_of_dimensions(shape: tuple[int, ...], make_cube: Any) -> None:
     cube = make_cube(shape)
     w = PeakMapper(cube, params=FIT, threaded=False)
     w.run(wait=True)
@@ -325,7 +325,9 @@ def test_empty_pixels_nan_and_eight_bit_counts(cube: xr.DataArray) -> None:
     assert w.message.value == ""
 
 
-def test_big_cube_opens_without_copies_and_refines_in_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_big_cube_opens_without_copies_and_refines_in_the_worker(
+    monkeypatch: pytest.MonkeyPatch, make_cube: Any
+) -> None:
     monkeypatch.setattr("mi_widgets.widgets._intensity._AT_ONCE", 300)
     cube = make_cube((20, 24))
     w = PeakMapper(cube)
@@ -337,7 +339,7 @@ def test_big_cube_opens_without_copies_and_refines_in_the_worker(monkeypatch: py
     assert w.message.value == ""
 
 
-def test_chunked_cube_is_read_in_the_worker() -> None:
+def test_chunked_cube_is_read_in_the_worker(make_cube: Any) -> None:
     pytest.importorskip("dask")
     cube = make_cube((6, 8)).chunk({"y": 2})
     w = PeakMapper(cube, params=FIT)

@@ -90,9 +90,7 @@ def test_second_display_hears_what_the_first_did(view: View, page_of: Any) -> No
 
 def test_events_reach_python(page_of: Any) -> None:
     seen = []
-    view = View(
-        plot_map_of_ones(), wire=lambda v: v.figure("map").on_event(Tap, lambda e: seen.append((e.x, e.y)))
-    )
+    view = View(plot_map_of_ones(), wire=lambda v: v.figure("map").on_event(Tap, lambda e: seen.append((e.x, e.y))))
     page = page_of(view)
     page.open()
     page.event("tap", view.figure("map"), x=1.0, y=2.0, sx=10, sy=10, modifiers=None)
