@@ -21,7 +21,7 @@ _TIMEOUT = 30.0
 def fetch_raman_streamline(*, cache: str | os.PathLike[str] | None = None, base_url: str | None = None) -> xr.DataArray:
     """Fetch a Raman map of polystyrene (Renishaw StreamLine, 785 nm): 49 x 45 pixels, 394 channels, 3.7 MB.
 
-    A real map as instruments give it: the polystyrene lines (1001, 1032, 1155, 1602 1/cm) are in two streaks, most
+    A real map as instruments give it: the polystyrene lines (1001, 1032, 1155, 1602 1/cm) are in a few islands, most
     pixels are empty, and some carry cosmic rays. Needs rosettasciio: ``pip install "mi-widgets[files]"``.
 
     Parameters

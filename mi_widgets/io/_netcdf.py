@@ -7,6 +7,7 @@ import xarray as xr
 
 from mi_widgets.errors import FileFormatError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io._finish import finish_spectra, plain_attrs
+from mi_widgets.io._hdf5 import check_heaps
 from mi_widgets.io._units import Quantity, compound_unit, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
@@ -32,9 +33,9 @@ def open_dataset(path: Path, *, lazy: bool | None) -> xr.Dataset:
     if engine == "h5netcdf":
         import h5py
 
-        with h5py.File(
-            path, "r"
-        ) as file:  # fails cleanly; h5netcdf would leave a half-made object that complains later
+        check_heaps(path)
+        # fails cleanly, where h5netcdf would leave a half-made object that complains later
+        with h5py.File(path, "r") as file:
             file.attrs.get("_nc3_strict")
         options["phony_dims"] = "sort"  # plain HDF5 names no dimensions
     ds = xr.open_dataset(path, **options)  # type: ignore[arg-type]

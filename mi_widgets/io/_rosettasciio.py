@@ -23,6 +23,7 @@ from mi_widgets.errors import (
 )
 from mi_widgets.io import _wdf
 from mi_widgets.io._finish import finish_spectra
+from mi_widgets.io._hdf5 import check_heaps
 from mi_widgets.io._netcdf import check_size, stays_on_disk
 from mi_widgets.io._units import Quantity, parse_label, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
@@ -87,6 +88,9 @@ def read(
 def _signals(plugin: Mapping[str, Any], path: Path, lazy: bool | None) -> list[Mapping[str, Any]]:
     if plugin["name"] == "Renishaw":
         _wdf.check_blocks(path)
+    with path.open("rb") as stream:
+        if stream.read(4) == b"\x89HDF":
+            check_heaps(path)
     module = importlib.import_module(plugin["api"])
     # where it can, open lazily first: the size is known before the memory is taken (a 1.4 MB .pts becomes 1 GB)
     deferred = plugin["name"] in _LAZY and lazy is not False

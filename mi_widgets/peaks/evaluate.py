@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.labels import label, require_axis
+from mi_widgets.labels import require_axis
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._numpy import background_values, peak_values
 from mi_widgets.peaks._numpy import model as model_values
@@ -86,16 +86,20 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
 
 
 def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, units: str) -> None:
-    data = data.transpose(*result["best_fit"].dims).astype(float)
-    if data.shape != result["best_fit"].shape:
-        raise DataError(f"evaluate: the data have shape {data.shape}, the fit {result['best_fit'].shape}.")
-    residual = data - result["best_fit"].values
+    """Arrays instead of labelled arithmetic: this is on the way from a click on a map to the drawn spectrum."""
+    dims, best = result["best_fit"].dims, result["best_fit"].values
+    values = data.transpose(*dims).values
+    if values.shape != best.shape:
+        raise DataError(f"evaluate: the data have shape {values.shape}, the fit {best.shape}.")
+    residual = values.astype(float) - best
     if fit.attrs["likelihood"] == "poisson":
-        spread = np.sqrt(np.maximum(result["best_fit"], 1e-12))
+        spread = np.sqrt(np.maximum(best, 1e-12))
     else:
-        spread = np.sqrt((residual**2).mean(fit.attrs["spectral_dim"]))
-    result["residual"] = label(residual, units, "residual")
-    result["residual_normalized"] = label(residual / spread, "1", "residual / σ")
+        along = dims.index(str(fit.attrs["spectral_dim"]))
+        spread = np.sqrt(np.nanmean(residual**2, axis=along, keepdims=True))
+    normalized = {"units": "1", "long_name": "residual / σ"}
+    result["residual"] = (dims, residual, {"units": units, "long_name": "residual"})
+    result["residual_normalized"] = (dims, residual / spread, normalized)
 
 
 def _parameters(fit: xr.Dataset, problem: Problem, dims: tuple[str, ...]) -> np.ndarray:

@@ -57,6 +57,8 @@ def map_element(da: xr.DataArray, *, label: str = "map") -> hv.Element:
         )
     dims = [hv.Dimension(_safe(str(d)), label=text_of(da[d]) or str(d)) for d in da.dims]
     values = hv.Dimension("value", label=text_of(da) or "value")
+    if not np.isfinite(da.values).any():  # HoloViews would look for the smallest of no values
+        values = values.clone(range=(0.0, 1.0))
     axes = [_positions(da, str(d)) for d in da.dims]
     grid = np.asarray(da.values, dtype=float)
     if da.ndim == 1:
@@ -190,7 +192,9 @@ def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float,
     values = values[np.isfinite(values)]
     counts, edges = np.histogram(values, bins=bins, range=color_limits(xr.DataArray(values), percentile))
     element = hv.Histogram(
-        (edges, counts), kdims=[hv.Dimension("value", label=text_of(da) or "value")], vdims=[hv.Dimension("n", label="number")],
+        (edges, counts),
+        kdims=[hv.Dimension("value", label=text_of(da) or "value")],
+        vdims=[hv.Dimension("n", label="number")],
         label="histogram",
     )
     return element.opts(
@@ -227,5 +231,3 @@ def _is_even(axis: np.ndarray) -> bool:
 def _edges(axis: np.ndarray) -> tuple[float, float]:
     half = abs(axis[-1] - axis[0]) / (axis.size - 1) / 2 if axis.size > 1 else 0.5
     return float(axis.min() - half), float(axis.max() + half)
-
-

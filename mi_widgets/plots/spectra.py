@@ -165,14 +165,19 @@ def plot_fit(
     top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(**_frame(elements["data"], title, 300))
     zero = hv.HLine(0, label="zero").opts(color="#9aa3ab", line_width=1, backend="bokeh")
     below = hv.Overlay([zero, residual]).opts(**(_frame(residual, "", 140) | {"show_legend": False, "toolbar": None}))
-    return hv.Layout([top, below]).opts(merge_tools=False, toolbar=None, sizing_mode="stretch_width", backend="bokeh").cols(1)
+    return (
+        hv.Layout([top, below])
+        .opts(merge_tools=False, toolbar=None, sizing_mode="stretch_width", backend="bokeh")
+        .cols(1)
+    )
 
 
 def _frame(element: hv.Element, title: str, height: int) -> dict[str, Any]:
     x, y = element.dimensions()[:2]
     return {
-        "xlabel": x.label, "ylabel": y.label, "title": plain(title), "height": height, "responsive": True, "min_width": 300,
-        "legend_position": "top", "show_grid": True, "backend": "bokeh", "framewise": True, "hooks": [figure_style, _aligned],
+        "xlabel": x.label, "ylabel": y.label, "title": plain(title), "height": height, "responsive": True,
+        "min_width": 300, "legend_position": "top", "show_grid": True, "backend": "bokeh", "framewise": True,
+        "hooks": [figure_style, _aligned],
     }  # fmt: skip
 
 
@@ -188,7 +193,7 @@ def _styled(element: hv.Element) -> hv.Element:
     name = element.label
     if name.startswith("peak "):
         color = PEAK_COLORS[(int(name.split()[1]) - 1) % len(PEAK_COLORS)]
-        style = {"color": color, "fill_alpha": 0.28, "line_width": 1.2, "show_legend": False}
+        style = {"color": color, "fill_alpha": 0.28, "line_color": color, "line_width": 1.2, "show_legend": False}
     else:
         style = {
             "data": {"color": DATA_COLOR, "size": 3.2, "alpha": 0.85},
@@ -210,7 +215,7 @@ def _columns(da: xr.DataArray | None, dim: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def _only_dim(da: xr.DataArray, dim: str | None) -> str:
-    dim = dim or (str(da.dims[-1]) if da.ndim else None)
+    dim = dim or (str(da.dims[-1]) if da.ndim else "")
     if da.ndim != 1 or dim not in da.dims:
         raise LabelError(
             f"one spectrum has one dimension; this array has {tuple(da.dims)}. Choose one, such as da.isel(y=0, x=0)."

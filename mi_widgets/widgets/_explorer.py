@@ -63,7 +63,7 @@ class Explorer(ipw.VBox):
 
     Notes
     -----
-    A subclass gives `_parts` (the work), `_make_code`, `_check_params`, and draws in `_result_changed`.
+    A subclass gives `_parts` (the work), `_make_code`, `_check_params`, and draws in `_draw_result`.
     """
 
     data = _ByIdentity(None, allow_none=True)
@@ -109,7 +109,7 @@ class Explorer(ipw.VBox):
         """Lines that give the result from the data without a widget."""
         return ""
 
-    def _result_changed(self) -> None:
+    def _draw_result(self) -> None:
         """Draw what is finished; called with the lock held."""
 
     # ---- running ---------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Explorer(ipw.VBox):
     def _part_arrived(self, part: Part) -> None:
         self.run_bar.show(part)
         self.result = part.result
-        self.guard(self._result_changed)()
+        self.guard(self._draw_result)()
 
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         if part is not None:
@@ -151,7 +151,7 @@ class Explorer(ipw.VBox):
         self._error = error
         self.run_bar.ended(state, part)
         self.state = state
-        self.guard(self._result_changed)()
+        self.guard(self._draw_result)()
         if error is not None:
             self.show_error(error)
 
@@ -165,7 +165,7 @@ class Explorer(ipw.VBox):
             try:
                 with self.lock:
                     callback(*args, **kwargs)
-            except Exception as error:  # an exception of a callback is seen nowhere else in JupyterLab
+            except Exception as error:  # noqa: BLE001 - an exception of a callback is seen nowhere else in JupyterLab
                 self.show_error(error)
 
         return guarded
@@ -219,8 +219,13 @@ class Explorer(ipw.VBox):
 
     def close(self) -> None:
         """Stop what runs and remove the widget and all its parts from every page."""
-        self.worker.cancel()
-        for widget in _tree(self):
+        worker = getattr(self, "worker", None)  # close is also called for a widget whose making failed
+        if worker is not None:
+            worker.cancel()
+        for widget in list(_tree(self)):
+            for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
+                if isinstance(part, ipw.Widget):
+                    part.close()
             if widget is not self:
                 widget.close()
         super().close()
@@ -265,7 +270,7 @@ def _nearest(labels: np.ndarray, wanted: Any, dim: str) -> Any:
         match = labels[labels == wanted]
         if match.size == 0:
             raise LabelError(f"{wanted!r} is no label of {dim!r}; the first ones are {labels[:5].tolist()}.")
-        return match[0].item()
+        return match.tolist()[0]
     try:
         value = float(wanted)
     except (TypeError, ValueError):

@@ -5,7 +5,6 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import ipywidgets as ipw
@@ -69,7 +68,7 @@ def safe_stem(text: str, default: str = "result") -> str:
 
 
 def free_path(path: Path) -> Path:
-    """This path, or the first of ``name-2``, ``name-3`` … that does not exist yet."""
+    """The path itself, or the first of ``name-2``, ``name-3`` … that does not exist yet."""
     candidate, n = path, 2
     while candidate.exists():
         candidate = path.with_name(f"{path.stem}-{n}{path.suffix}")
@@ -150,12 +149,10 @@ class ExportBar(ipw.VBox):
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".mi_widgets-", delete=False) as file:
             file.write(content)
         try:
-            os.link(file.name, path)  # fails where another program made the file meanwhile
-        except OSError:
-            path = free_path(path)
-            os.replace(file.name, path)
-        else:
-            os.unlink(file.name)
+            os.link(file.name, path)  # unlike a rename it never replaces a file that came into being meanwhile
+            Path(file.name).unlink()
+        except OSError:  # no hard links on this file system
+            path = Path(file.name).rename(free_path(path))
         path.chmod(0o644)
         note = "" if path == wanted else f" ({wanted.name} was there already and is kept)"
         self._tell(f"Written: {path.name}, {_size(len(content))}{note}, in {path.parent}", "info")

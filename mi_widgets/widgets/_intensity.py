@@ -97,9 +97,9 @@ class IntensityPainter:
 
     def _keep(self, found: xr.DataArray, extra: dict[str, int]) -> xr.DataArray:
         """Keep the dimensions that are not shown, one label long, so that a pixel can be named."""
-        for dim in extra:
+        for dim, at in extra.items():
             if dim not in found.dims:
-                found = found.expand_dims(dim) if dim in found.coords else found.expand_dims({dim: [extra[dim]]})
+                found = found.expand_dims(dim) if dim in found.coords else found.expand_dims({dim: [at]})
         return found.transpose(*extra, *self._map_dims)
 
     def _ended(self, state: str, part: Part | None, error: Exception | None) -> None:

@@ -64,7 +64,7 @@ class MapPanel:
     ) -> None:
         """Draw another map; `flags` are the names of whole numbers 0, 1, 2 … for a map of categories."""
         element = map_element(da)
-        kind = (type(element), da.dims, *((da.shape, ) if not isinstance(element, hv.Image) else ()), flags is None)
+        kind = (type(element), da.dims, *((da.shape,) if not isinstance(element, hv.Image) else ()), flags is None)
         limits = (-0.5, len(flags) - 0.5) if flags else color_limits(da, percentile)
         with self.view.lock:
             if kind[:-1] != self._shape[:-1]:
@@ -135,7 +135,14 @@ class MapPanel:
         base = plot_map(da, limits=limits, title=title, size=360)
         kind = type(base)
         self._shape = (kind, da.dims, *((da.shape,) if kind is not hv.Image else ()), True)
-        line = {"color": "white", "line_width": 1, "alpha": 0.6, "backend": "bokeh", "apply_ranges": False, "level": "overlay"}
+        line = {
+            "color": "white",
+            "line_width": 1,
+            "alpha": 0.6,
+            "backend": "bokeh",
+            "apply_ranges": False,
+            "level": "overlay",
+        }
         if da.ndim == 1:
             line = {**line, "color": "#c2272d"}
         parts = [base, hv.VLine(0, label="vline").opts(**line)]
@@ -143,7 +150,9 @@ class MapPanel:
             spot = {"size": 13, "fill_alpha": 0, "backend": "bokeh", "show_legend": False}
             parts += [
                 hv.HLine(0, label="hline").opts(**line),
-                hv.Points([], ["x", "y"], label="halo").opts(line_color="#111111", line_width=4, line_alpha=0.55, **spot),
+                hv.Points([], ["x", "y"], label="halo").opts(
+                    line_color="#111111", line_width=4, line_alpha=0.55, **spot
+                ),
                 hv.Points([], ["x", "y"], label="pointer").opts(line_color="white", line_width=2, **spot),
                 hv.Rectangles([], label="region").opts(
                     fill_alpha=0.12, fill_color="white", line_color="white", line_width=2, backend="bokeh"
@@ -172,7 +181,9 @@ class MapPanel:
             hover = HoverTool(tooltips=[*rows, ("value", "@image{0.[0000]}")], renderers=[
                 view.part("map").handles["glyph_renderer"]
             ], point_policy="follow_mouse")  # fmt: skip
-        set_tools(figure, "width" if flat else "both", tip="Drag a region: its mean spectrum", hover=hover)
+        set_tools(
+            figure, "width" if flat else "both", tip="Drag a region: its mean spectrum", hover=hover, location="right"
+        )
 
     def _tapped(self, event: Tap) -> None:
         where = dict(zip(self.dims, [event.x] if len(self.dims) == 1 else [event.y, event.x], strict=True))
@@ -185,8 +196,8 @@ class MapPanel:
         self._point(point)
 
     def _dragged(self, event: SelectionGeometry) -> None:
-        box = event.geometry
-        if not event.final or box.get("type") != "rect":
+        box: Any = event.geometry
+        if not event.final or box is None or box["type"] != "rect":
             return
         spans = [("x0", "x1")] if len(self.dims) == 1 else [("y0", "y1"), ("x0", "x1")]
         region: dict[str, list[Any]] = {}

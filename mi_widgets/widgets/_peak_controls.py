@@ -9,7 +9,7 @@ import ipywidgets as ipw
 from mi_widgets.errors import ParameterError
 from mi_widgets.widgets._spectrum import N_SLOTS
 
-__all__ = ["DEFAULTS", "LIMITED", "OPTIONS", "PeakControls", "check_params"]
+__all__ = ["DEFAULTS", "LIMITED", "OPTIONS", "PeakControls", "WindowFields", "check_params"]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "lineshape": ("pseudo-voigt", "gaussian", "lorentzian"),
@@ -42,9 +42,8 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
         if params[name] not in known:
             raise ParameterError(f"{name} must be one of {', '.join(known)}; got {params[name]!r}.")
     window = params["window"]
-    if window is not None:
-        if not _is_pair(window) or None in window or not window[0] < window[1]:
-            raise ParameterError(f"window must be two numbers, low < high, or None; got {window!r}.")
+    if window is not None and (not _is_pair(window) or None in window or not window[0] < window[1]):
+        raise ParameterError(f"window must be two numbers, low < high, or None; got {window!r}.")
     bounds = params["bounds"]
     if bounds is not None and not isinstance(bounds, dict):
         raise ParameterError(f'bounds must be a dict such as {{"center": [284, 287]}} or None; got {bounds!r}.')
@@ -60,6 +59,63 @@ def _is_pair(value: Any) -> bool:
         and len(value) == 2
         and all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in value)
     )
+
+
+class WindowFields(ipw.HBox):
+    """Two fields and two buttons for the window whose intensity the map shows.
+
+    Parameters
+    ----------
+    units : str
+        Unit of the spectral axis.
+    on_window : callable
+        Called with ``(low, high)`` or None for the whole axis.
+    on_use : callable
+        Called without arguments to take the window as fit range.
+    on_error : callable
+        Called with a `ParameterError` when a field holds no number.
+    """
+
+    def __init__(
+        self,
+        units: str,
+        *,
+        on_window: Callable[[tuple[float, float] | None], None],
+        on_use: Callable[[], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._on_window, self._on_error, self._quiet = on_window, on_error, False
+        self.ends = _pair(f"Window whose intensity the map shows ({units}); drag it on the spectrum or type it")
+        self.whole = ipw.Button(
+            description="whole axis", tooltip="Intensity of the whole axis", layout={"width": "auto"}
+        )
+        self.use = ipw.Button(
+            description="fit here", tooltip="Take this window as the range that is fitted", layout={"width": "auto"}
+        )
+        self.whole.on_click(lambda _: on_window(None))
+        self.use.on_click(lambda _: on_use())
+        for end in self.ends:
+            end.observe(self._changed, "value")
+        super().__init__([_field(f"intensity window ({html.escape(units)})", *self.ends, self.whole, self.use)])
+
+    def show(self, window: tuple[float, float] | None) -> None:
+        """Show a window, or the whole axis."""
+        self._quiet = True
+        try:
+            _fill(self.ends, window)
+            self.use.disabled = self.whole.disabled = window is None
+        finally:
+            self._quiet = False
+
+    def _changed(self, _change: Any) -> None:
+        if self._quiet:
+            return
+        try:
+            low, high = _read(self.ends, "window")
+            if low is not None and high is not None:
+                self._on_window((min(low, high), max(low, high)))
+        except ParameterError as error:
+            self._on_error(error)
 
 
 class PeakControls(ipw.HBox):
@@ -93,8 +149,8 @@ class PeakControls(ipw.HBox):
             name: ipw.Dropdown(options=known, tooltip=_TIPS[name], layout={"width": "118px"})
             for name, known in OPTIONS.items()
         }
-        self.window = self._pair(f"Range that is fitted ({units}); empty: the whole axis")
-        self.limits = {name: self._pair(f"Limits of {name} ({units}); empty: automatic") for name in LIMITED}
+        self.window = _pair(f"Range that is fitted ({units}); empty: the whole axis")
+        self.limits = {name: _pair(f"Limits of {name} ({units}); empty: automatic") for name in LIMITED}
         unit = html.escape(units)
         fields = [_field("peaks", self.n_peaks)]
         fields += [_field(name.replace("lineshape", "line shape"), w) for name, w in self.choices.items()]
@@ -123,13 +179,6 @@ class PeakControls(ipw.HBox):
         finally:
             self._quiet = False
 
-    def _pair(self, tip: str) -> tuple[ipw.Text, ipw.Text]:
-        made = [
-            ipw.Text("", placeholder=p, continuous_update=False, tooltip=tip, layout={"width": "72px"})
-            for p in ("low", "high")
-        ]
-        return made[0], made[1]
-
     def _changed(self, _change: Any) -> None:
         if self._quiet:
             return
@@ -153,6 +202,14 @@ class PeakControls(ipw.HBox):
             self._on_error(error)
 
 
+def _pair(tip: str) -> tuple[ipw.Text, ipw.Text]:
+    low, high = (
+        ipw.Text("", placeholder=p, continuous_update=False, tooltip=tip, layout={"width": "72px"})
+        for p in ("low", "high")
+    )
+    return low, high
+
+
 def _field(text: str, *widgets: ipw.Widget) -> ipw.VBox:
     caption = ipw.HTML(f'<span class="mi-caption">{text}</span>')
     box = ipw.VBox([caption, ipw.HBox(widgets)])
@@ -162,7 +219,7 @@ def _field(text: str, *widgets: ipw.Widget) -> ipw.VBox:
 
 def _fill(fields: tuple[ipw.Text, ipw.Text], pair: Any) -> None:
     for field, value in zip(fields, pair or (None, None), strict=True):
-        field.value = "" if value is None else f"{value:g}" if abs(value) < 1e6 else repr(value)
+        field.value = "" if value is None else f"{value:.7g}"
 
 
 def _read(fields: tuple[ipw.Text, ipw.Text], what: str) -> list[float | None]:

@@ -50,7 +50,7 @@ class MapChoice(ipw.HBox):
             layout={"width": "150px"}, tooltip="Percentiles of the values at which the colours end",
         )  # fmt: skip
         self.pixels = ipw.Dropdown(
-            options=[("converged", 1), ("ok only", 0), ("all", 99)], layout={"width": "96px"},
+            options=[("converged", 1), ("ok only", 0), ("all", 99)], layout={"width": "112px"},
             tooltip="Pixels shown: converged (status ok or a parameter at its bound), ok only, or all",
         )  # fmt: skip
         self.max_error = ipw.Text(
@@ -61,8 +61,8 @@ class MapChoice(ipw.HBox):
             name: _field(text, widget)
             for name, text, widget in (
                 ("variable", "map of", self.variable), ("peak", "peak", self.peak), ("kind", "show", self.kind),
-                ("percentile", "colours, percentiles", self.percentile), ("max_error", "max. error", self.max_error),
-                ("pixels", "pixels", self.pixels),
+                ("pixels", "pixels", self.pixels), ("percentile", "colours, percentiles", self.percentile),
+                ("max_error", "max. error", self.max_error),
             )
         }  # fmt: skip
         for widget in (self.variable, self.peak, self.kind, self.percentile, self.pixels, self.max_error):
@@ -100,9 +100,10 @@ class MapChoice(ipw.HBox):
 
     def _enable(self, result: xr.Dataset | None) -> None:
         name = self.variable.value
-        fitted = result is not None and name != INTENSITY
-        has_error = fitted and f"{name}_stderr" in result
-        self.peak.disabled = not (fitted and "peak" in result[name].dims)
+        variable = result[name] if result is not None and name != INTENSITY else None
+        fitted = variable is not None
+        has_error = result is not None and f"{name}_stderr" in result
+        self.peak.disabled = variable is None or "peak" not in variable.dims
         self.kind.disabled = self.max_error.disabled = not has_error
         self.pixels.disabled = not fitted or name == "status"
 

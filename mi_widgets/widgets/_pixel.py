@@ -80,7 +80,9 @@ class PixelFields(ipw.HBox):
             try:
                 value = float(value.strip().replace(",", "."))
             except ValueError:
-                error = ParameterError(f"{dim}: {value!r} is not a number; write a position such as {self._labels[dim][0]}.")
+                error = ParameterError(
+                    f"{dim}: {value!r} is not a number; write a position such as {self._labels[dim][0]}."
+                )
                 self._on_error(error)
                 return
         self._on_point({dim: value})

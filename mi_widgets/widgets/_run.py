@@ -104,7 +104,7 @@ class Worker:
                     if monotonic() - drawn >= _DRAW_EVERY or part.done >= part.total:
                         self._on_part(part)
                         drawn = monotonic()
-        except Exception as error:  # the text goes to the page; a thread has nobody else to tell
+        except Exception as error:  # noqa: BLE001 - the text goes to the page; a thread has nobody else to tell
             _log.debug("a run failed", exc_info=True)
             job.error, state = error, "failed"
         with self._lock:

@@ -93,7 +93,9 @@ class SpectrumPanel:
         figure = view.figure("data")
         figure.on_event(SelectionGeometry, self._dragged)
         set_tools(figure, "width", tip="Drag a window: the map shows its intensity")
-        set_tools(view.figure("residual"), None)
+        residual = view.figure("residual")
+        set_tools(residual, None)
+        residual.y_range.update(start=-4.4, end=4.4)
         # Points and the thin line through them are one spectrum: one source, sent once.
         view.part("counts").handles["glyph_renderer"].data_source = view.part("data").handles["source"]
         box = view.part("window").handles["glyph"]
@@ -101,7 +103,7 @@ class SpectrumPanel:
         box.update(hover_line_color=_WINDOW_COLOR, hover_fill_color=_WINDOW_COLOR, hover_fill_alpha=0.18)
 
     def _dragged(self, event: SelectionGeometry) -> None:
-        box = event.geometry
+        box: Any = event.geometry
         low, high = sorted((box["x0"], box["x1"]))
         if high > low:
             self._on_window(low, high, event.final)

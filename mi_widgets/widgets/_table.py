@@ -1,13 +1,19 @@
 """Numbers with their uncertainties as a small table."""
 
 import html
+from collections.abc import Mapping
 from math import floor, isfinite, log10
+from typing import Any
 
 import xarray as xr
 
 from mi_widgets.plots._style import PEAK_COLORS
 
-__all__ = ["fit_table", "plus_minus"]
+__all__ = ["fit_table", "no_fit", "plus_minus"]
+
+_EMPTY = (
+    "No fit yet. Choose the number of peaks, then <b>Fit pixel</b> to try it here or <b>Fit map</b> for all pixels."
+)
 
 _COLUMNS = ("center", "amplitude", "height", "fwhm", "fraction")
 _NAMES = {"amplitude": "area"}
@@ -35,13 +41,15 @@ def plus_minus(value: float, stderr: float | None = None) -> str:
     return f"{round(value, digits):.0f} ± {round(stderr, digits):.0f}"
 
 
-def fit_table(fit: xr.Dataset) -> str:
+def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
     """HTML of the fitted numbers of one spectrum, one row for each peak.
 
     Parameters
     ----------
     fit : xarray.Dataset
         Result of a fit for a single spectrum: its only dimension is ``peak``.
+    alone : bool
+        The fit is of this pixel alone, not taken from the map.
 
     Returns
     -------
@@ -63,11 +71,24 @@ def fit_table(fit: xr.Dataset) -> str:
     ]
     if "deviance" in fit and "dof" in fit:
         rest.append(f"deviance {float(fit['deviance']):.4g} for {float(fit['dof']):.0f} degrees of freedom")
+    if alone:
+        rest.append("this pixel alone, not the map")
     line = " · ".join(rest)
     return (
         f'<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
         f'<div class="mi-table-note">{_status(fit)}{line}</div>'
     )
+
+
+def no_fit(result: xr.Dataset | None, selection: Mapping[str, Any], state: str) -> str:
+    """HTML that stands in place of the table: what to do, or why there is nothing."""
+    if any(isinstance(value, list) for value in selection.values()):
+        hint = "Mean of the region. Click on the map for a single pixel and its fit."
+    elif result is not None:
+        hint = "This pixel is not fitted yet." if state == "running" else "This pixel was not fitted."
+    else:
+        hint = _EMPTY
+    return f'<div class="mi-hint">{hint}</div>'
 
 
 def _cell(ds: xr.Dataset, name: str) -> str:

@@ -1,6 +1,5 @@
 """One HoloViews picture in one widget: the only module that knows how Bokeh meets ipywidgets."""
 
-import html
 import json
 import logging
 import threading
@@ -8,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from weakref import WeakSet
 
 import anywidget
@@ -76,7 +75,7 @@ class AppLock:
             self._core = self._core.into
         return self._core
 
-    def __enter__(self) -> "AppLock":
+    def __enter__(self) -> Self:
         while True:
             core = self._find()
             core.lock.acquire()
@@ -239,7 +238,7 @@ class View(anywidget.AnyWidget):
         from bokeh.resources import INLINE
 
         with self.lock:
-            return file_html(self.plot.state, INLINE, html.escape(title), suppress_callback_warning=True)
+            return file_html(self.plot.state, INLINE, title, suppress_callback_warning=True)
 
     def _frames(self) -> list[dict[str, Any]]:
         figures = {id(p.handles["plot"]): p.handles["plot"] for p in self._parts.values()}
@@ -282,7 +281,7 @@ class View(anywidget.AnyWidget):
         try:
             with self.lock:
                 self._handle(message, buffers)
-        except Exception as error:  # whatever a callback raises belongs in the page, where the user looks
+        except Exception as error:  # noqa: BLE001 - whatever a callback raises belongs in the page, where the user looks
             _log.exception("callback of a view failed")
             with self.lock:
                 if self._on_error is not None:

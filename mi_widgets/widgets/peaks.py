@@ -9,22 +9,24 @@ import numpy as np
 import traitlets
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.labels import axis_label, find_spectral_dim, require_axis, require_numeric
+from mi_widgets.errors import ParameterError
+from mi_widgets.labels import axis_label
 from mi_widgets.runs import Part
 from mi_widgets.widgets._explorer import Explorer, snap
 from mi_widgets.widgets._export import ExportBar
 from mi_widgets.widgets._intensity import IntensityPainter
 from mi_widgets.widgets._map import MapPanel
-from mi_widgets.widgets._peak_controls import DEFAULTS, PeakControls, check_params
+from mi_widgets.widgets._peak_call import FitCall, checked_dim
+from mi_widgets.widgets._peak_controls import DEFAULTS, PeakControls, WindowFields, check_params
 from mi_widgets.widgets._peak_map import INTENSITY, MapChoice
 from mi_widgets.widgets._pixel import PixelFields
+from mi_widgets.widgets._pointing import Pointing, is_region
 from mi_widgets.widgets._spectrum import SpectrumPanel
-from mi_widgets.widgets._table import fit_table
+from mi_widgets.widgets._table import fit_table, no_fit
 
 __all__ = ["PeakMapper"]
 
-_EMPTY = "No fit yet. Choose the number of peaks, then <b>Fit pixel</b> to try it here or <b>Fit map</b> for all pixels."
+_NOT_RUN = 4  # last flag of `status`
 
 
 class PeakMapper(Explorer):
@@ -84,39 +86,47 @@ class PeakMapper(Explorer):
         params: Mapping[str, Any] | None = None,
         threaded: bool = True,
     ) -> None:
-        self.dim = _checked(da, dim)
-        self.dims = tuple(str(d) for d in da.dims if d != self.dim)
-        self.map_dims = self.dims[-2:]
-        self._labels = {d: np.asarray(da[d].values) if d in da.coords else np.arange(da.sizes[d]) for d in self.dims}
+        self.dim = checked_dim(da, dim, "PeakMapper")
+        self.call, self.at = FitCall(da, self.dim), Pointing(da, self.dim)
+        self._pixel_first = False
         super().__init__(da, params=params, threaded=threaded)
         self._painter = IntensityPainter(
-            da, self.dim, self.map_dims, self._intensity_painted, self.show_error, self.lock, threaded
+            da, self.dim, self.at.map_dims, self._intensity_painted, self.show_error, self.lock, threaded
         )
-        start = self._painter.rough(None, self._extra(None))
-        self.selection = self._brightest(start)
-        self._build(start)
+        start = self._painter.rough(None, self.at.plane(None))
+        self.selection = self.at.brightest(start)
+        self._build(start.isel(dict.fromkeys(self.at.extra_dims, 0)))
         self.observe(self.guard(lambda _: self._selection_shown()), "selection")
-        self.observe(self.guard(lambda _: self._window_shown(True)), "window")
+        self.observe(self.guard(lambda _: self._window_shown()), "window")
         self.observe(self.guard(lambda _: self._params_shown()), "params")
         self._selection_shown()
-        self._painter.start(None, self._extra(self.selection))
+        self._painter.start(None, self.at.plane(self.selection))
 
     # ---- the parts of the page ---------------------------------------------------------------------------
 
     def _build(self, start: xr.DataArray) -> None:
-        common = {"lock": self.lock, "on_error": self.show_error}
-        spectrum = self._spectrum()
+        common: dict[str, Any] = {"lock": self.lock, "on_error": self.show_error}
+        spectrum = self.at.spectrum(self.selection)
         self.spectrum = SpectrumPanel(spectrum, dim=self.dim, on_window=self._window_dragged, **common)
         self.map: MapPanel | None = None
         left: list[ipw.Widget] = []
         self.map_choice = MapChoice(self.guard(self._draw_map))
         self.pixel = PixelFields(
-            {d: self.data[d] if d in self.data.coords else None for d in self.dims}, self._labels, self.map_dims,
+            {d: self.data[d] if d in self.data.coords else None for d in self.at.dims}, self.at.labels,
+            self.at.map_dims,
             self.guard(self._point), self.show_error,
         )  # fmt: skip
-        if self.dims:
+        if self.at.dims:
             self.map = MapPanel(start, on_point=self.guard(self._point), on_region=self.guard(self._point), **common)
-            self.map.grid([self._labels[d] for d in self.map_dims])
+            self.map.grid([self.at.labels[d] for d in self.at.map_dims])
+        units = str(self.data[self.dim].attrs.get("units", ""))
+        self.window_fields = WindowFields(
+            units, on_window=self.guard(lambda w: setattr(self, "window", w)), on_use=self.guard(self._fit_here_only),
+            on_error=self.show_error,
+        )  # fmt: skip
+        self.window_fields.show(None)
+        if self.map is not None:
+            self.pixel.children = (*self.pixel.children, self.window_fields)
             left = [self.map_choice, self.map.view, self.pixel]
         self.table = ipw.HTML("")
         self.fit_pixel_button = ipw.Button(
@@ -124,7 +134,6 @@ class PeakMapper(Explorer):
         )
         self.fit_pixel_button.on_click(self.guard(lambda _: self.fit_pixel()))
         self.run_bar.children = (self.fit_pixel_button, *self.run_bar.children)
-        units = str(self.data[self.dim].attrs.get("units", ""))
         self.controls = PeakControls(
             self.params, units=units, on_change=self.guard(lambda c: self.set_params(**c)), on_error=self.show_error
         )
@@ -148,7 +157,7 @@ class PeakMapper(Explorer):
 
     def _show_header(self) -> None:
         da = self.data
-        sizes = " × ".join(f"{da.sizes[d]}" for d in self.dims)
+        sizes = " × ".join(f"{da.sizes[d]}" for d in self.at.dims)
         name = str(da.attrs.get("title") or da.attrs.get("long_name") or da.name or "spectra")
         text = f"{sizes} spectra × " if sizes else "one spectrum, "
         chip = {"idle": "not fitted"}.get(self.state, self.state)
@@ -166,25 +175,13 @@ class PeakMapper(Explorer):
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
         return check_params(params)
 
-    def _options(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return {"dim": self.dim} | {k: v for k, v in params.items() if k != "window" and v is not None}
-
-    def _range(self, window: Any) -> dict[str, slice]:
-        axis = self.data[self.dim].values
-        return {self.dim: slice(*(window if axis[0] <= axis[-1] else window[::-1]))} if window else {}
-
     def _parts(self, params: dict[str, Any]) -> Iterator[Part]:
         from mi_widgets.peaks import iter_fit_peaks
 
-        return iter_fit_peaks(self._in_range(self.data, params), **self._options(params))
-
-    def _in_range(self, da: xr.DataArray, params: Mapping[str, Any]) -> xr.DataArray:
-        return da.sel(self._range(params["window"])) if params["window"] else da
+        return iter_fit_peaks(self.call.part(self.data, params["window"]), **self.call.options(params))
 
     def _make_code(self) -> str:
-        options = "".join(f"\n    {name}={value!r}," for name, value in self._options(self.params).items())
-        where = f".sel({self._range(self.params['window'])!r})" if self.params["window"] else ""
-        return f"from mi_widgets import peaks\n\nresult = peaks.fit_peaks(\n    da{where},{options}\n)"
+        return self.call.code(self.params)
 
     def fit_pixel(self) -> None:
         """Fit the pointed spectrum alone with the present parameters, into `pixel_result`.
@@ -196,22 +193,23 @@ class PeakMapper(Explorer):
         """
         from mi_widgets.peaks import fit_peaks
 
-        if self._is_region():
+        if is_region(self.selection):
             raise ParameterError("Fit pixel needs one pixel; a region is selected. Click on the map first.")
-        spectrum = self._in_range(self._spectrum(), self.params)
+        spectrum = self.call.part(self.at.spectrum(self.selection), self.params["window"])
         self.clear_message()
-        self.pixel_result = fit_peaks(spectrum, **self._options(self.params))
+        self._pixel_first = True
+        self.pixel_result = fit_peaks(spectrum, **self.call.options(self.params))
         self._draw_spectrum()
 
     def run(self, wait: bool = False) -> None:
         """Fit every spectrum; see `Explorer.run`."""
         with self.lock:
             if not self.worker.running:
-                self.pixel_result = None
+                self._pixel_first = False
         super().run(wait)
 
-    def _result_changed(self) -> None:
-        self.map_choice.offer(self.result, self.map_dims)
+    def _draw_result(self) -> None:
+        self.map_choice.offer(self.result, self.at.dims)
         if self.result is not None and self.map_choice.variable.value == INTENSITY and self.map is not None:
             self.map_choice.choose("center")
         self._draw_map()
@@ -221,50 +219,21 @@ class PeakMapper(Explorer):
 
     @traitlets.validate("selection")
     def _selection_valid(self, proposal: Any) -> dict[str, Any]:
-        wanted = snap(proposal["value"], self.data, self.dims)
-        return {d: wanted.get(d, self.selection.get(d, self._labels[d][0].item())) for d in self.dims}
+        wanted = snap(proposal["value"], self.data, self.at.dims)
+        return {d: wanted.get(d, self.selection.get(d, self.at.labels[d][0].item())) for d in self.at.dims}
 
     def _point(self, labels: Mapping[str, Any]) -> None:
         self.selection = dict(self.selection) | dict(labels)
 
-    def _is_region(self) -> bool:
-        return any(isinstance(v, list) for v in self.selection.values())
-
-    def _where(self, dims: tuple[str, ...] | None = None) -> dict[str, Any]:
-        """Positions of the selected labels."""
-        out: dict[str, Any] = {}
-        for dim in self.dims if dims is None else dims:
-            found = np.flatnonzero(np.isin(self._labels[dim], np.atleast_1d(self.selection[dim])))
-            out[dim] = found if isinstance(self.selection[dim], list) else int(found[0])
-        return out
-
-    def _extra(self, selection: Any) -> dict[str, int]:
-        """Positions along the dimensions that the map does not show."""
-        extra = self.dims[: len(self.dims) - len(self.map_dims)]
-        return self._where(extra) if selection else dict.fromkeys(extra, 0)
-
-    def _brightest(self, rough: xr.DataArray) -> dict[str, Any]:
-        if not self.dims:
-            return {}
-        if not np.isfinite(rough.values).any():
-            return {d: self._labels[d][self._labels[d].size // 2].item() for d in self.dims}
-        at = np.unravel_index(int(np.nanargmax(rough.values)), rough.shape)
-        return {d: rough[d].values[i].item() for d, i in zip(rough.dims, at, strict=True)}
-
-    def _spectrum(self) -> xr.DataArray:
-        part = self.data.isel(self._where())
-        mean = [d for d in self.dims if d in part.dims]
-        part = part.mean(mean, keep_attrs=True) if mean else part
-        return part.compute() if part.chunks is not None else part
-
     def _fit_here(self) -> xr.Dataset | None:
-        if self._is_region():
+        if is_region(self.selection):
             return None
-        if self.pixel_result is not None:
+        if self.pixel_result is not None and self._pixel_first:
             return self.pixel_result
-        if self.result is None:
-            return None
-        return self.result.isel(self._where())
+        fit = self.result.isel(self.at.where(self.selection)) if self.result is not None else None
+        if fit is not None and fit["status"].item() != _NOT_RUN:
+            return fit
+        return self.pixel_result
 
     # ---- drawing -------------------------------------------------------------------------------------------
 
@@ -272,7 +241,7 @@ class PeakMapper(Explorer):
         self.pixel_result = None
         self._draw_spectrum()
         self.pixel.show(self.selection)
-        extra = self._extra(self.selection)
+        extra = self.at.plane(self.selection)
         if extra and extra != self._painter.extra:
             self._painter.extra = extra
             self._draw_map()
@@ -280,47 +249,31 @@ class PeakMapper(Explorer):
     def _draw_spectrum(self) -> None:
         from mi_widgets.peaks import evaluate
 
-        spectrum, fit = self._spectrum(), self._fit_here()
-        self.fit_pixel_button.disabled = self._is_region()
+        spectrum, fit = self.at.spectrum(self.selection), self._fit_here()
+        self.fit_pixel_button.disabled = is_region(self.selection)
         drawn = None
         if fit is not None and np.isfinite(fit["center"].values).all():
             low, high = (float(v) for v in fit.attrs["axis_range"])
-            drawn = evaluate(fit, spectrum.sel(self._range((low, high))))
-        self.spectrum.show(spectrum, drawn, self._pixel_title())
+            drawn = evaluate(fit, self.call.part(spectrum, (low, high)))
+        self.spectrum.show(spectrum, drawn, self.at.title(self.selection))
         self.lock.flush()  # the spectrum first: it is what the user waits for
         if self.map is not None:
             self.map.mark(self.selection)
             self.lock.flush()
-        if fit is None:
-            text = f'<div class="mi-hint">{_EMPTY}</div>' if self.result is None else '<div class="mi-hint">mean of the region</div>'
-            self.table.value = text
-        else:
-            note = '<div class="mi-table-note">this pixel alone, not yet the map</div>' if self.pixel_result is not None else ""
-            self.table.value = fit_table(fit) + note
-
-    def _pixel_title(self) -> str:
-        words = []
-        for dim, value in self.selection.items():
-            units = str(self.data[dim].attrs.get("units", "1")) if dim in self.data.coords else "1"
-            tail = f" {units}" if units not in ("", "1") else ""
-            if isinstance(value, list):
-                words.append(f"{dim} {_short(value[0])} to {_short(value[-1])}{tail}")
-            else:
-                words.append(f"{dim} = {_short(value)}{tail}")
-        if self._is_region():
-            n = int(np.prod([len(v) if isinstance(v, list) else 1 for v in self.selection.values()]))
-            return f"mean of {n:,} spectra · " + ", ".join(words)
-        return "spectrum at " + ", ".join(words) if words else "spectrum"
+        alone = fit is not None and fit is self.pixel_result
+        self.table.value = (
+            fit_table(fit, alone=alone) if fit is not None else no_fit(self.result, self.selection, self.state)
+        )
 
     def _draw_map(self) -> None:
         if self.map is None:
             return
         self.map_choice._enable(self.result)
         if self.result is None or self.map_choice.variable.value == INTENSITY:
-            self._painter.start(self.window, self._extra(self.selection))
+            self._painter.start(self.window, self.at.plane(self.selection))
             return
         da, title, flags = self.map_choice.pick(self.result)
-        da = da.isel(self._extra(self.selection)).transpose(*self.map_dims)
+        da = da.isel(self.at.plane(self.selection)).transpose(*self.at.map_dims)
         self.map.show(da, title=title, percentile=self.map_choice.percentile.value, flags=flags)
 
     def _intensity_painted(self, da: xr.DataArray, window: Any) -> None:
@@ -328,7 +281,7 @@ class PeakMapper(Explorer):
         if self.map is None or self.map_choice.variable.value != INTENSITY:
             return
         units = str(self.data[self.dim].attrs.get("units", ""))
-        where = f"{_short(window[0])} to {_short(window[1])} {units}" if window else "the whole axis"
+        where = f"{window[0]:.5g} to {window[1]:.5g} {units}" if window else "whole axis"
         title = f"{axis_label(da)} · {where}"
         self.map.show(da, title=title, percentile=self.map_choice.percentile.value)
 
@@ -341,7 +294,7 @@ class PeakMapper(Explorer):
             self.window = (low, high)
         self.spectrum.mark((low, high))
         self.map_choice.choose(INTENSITY)
-        self._painter.start((low, high), self._extra(self.selection), rough=not final)
+        self._painter.start((low, high), self.at.plane(self.selection), rough=not final)
 
     @traitlets.validate("window")
     def _window_valid(self, proposal: Any) -> Any:
@@ -356,8 +309,13 @@ class PeakMapper(Explorer):
             )
         return low, high
 
-    def _window_shown(self, draw: bool) -> None:
+    def _fit_here_only(self) -> None:
+        """Take the window as fit range."""
+        self.set_params(window=list(self.window) if self.window else None)
+
+    def _window_shown(self) -> None:
         self.spectrum.mark(self.window)
+        self.window_fields.show(self.window)
         self.map_choice.choose(INTENSITY)
         self._draw_map()
 
@@ -368,31 +326,7 @@ class PeakMapper(Explorer):
 
     def close(self) -> None:
         """Stop what runs and remove the widget from every page."""
-        self._painter.cancel()
+        painter = getattr(self, "_painter", None)
+        if painter is not None:
+            painter.cancel()
         super().close()
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _checked(da: Any, dim: str | None) -> str:
-    if isinstance(da, xr.Dataset):
-        raise DataError(
-            f"PeakMapper takes one array; got a Dataset with {', '.join(map(str, da.data_vars)) or 'nothing'}. "
-            "Write PeakMapper(ds.spectra)."
-        )
-    if not isinstance(da, xr.DataArray):
-        raise DataError(
-            f"PeakMapper takes an xarray.DataArray; got {type(da).__name__}. "
-            "Write labels.label_spectra(values, axis) to label NumPy arrays."
-        )
-    require_numeric(da, who="PeakMapper")
-    if da.size == 0:
-        raise DataError(f"PeakMapper: the array is empty, its sizes are {dict(da.sizes)}.")
-    dim = str(dim or find_spectral_dim(da))
-    require_axis(da, dim, who="PeakMapper")
-    for d in da.dims:
-        if d != dim and d in da.coords and da[d].size != np.unique(da[d].values).size:
-            raise LabelError(f"PeakMapper: labels of {d!r} are not unique. Write da.drop_duplicates({str(d)!r}).")
-    return dim

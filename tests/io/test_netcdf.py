@@ -264,3 +264,14 @@ def test_text_in_attributes_is_not_evaluated(tmp_path):
     ds = xr.Dataset({"s": ("energy", [1.0, 2.0], {"history": evil})}, {"energy": [1.0, 2.0]}, {"history": evil})
     assert read_spectra(_save(ds, tmp_path)).attrs["history"] == evil
     assert not marker.exists()
+
+
+def test_a_heap_entry_without_length_does_not_hang(made, tmp_path):
+    raw = bytearray(write_netcdf(made, tmp_path / "a.nc").read_bytes())
+    heap = raw.index(b"GCOL\x01\0\0\0")
+    for length in (0, 2**64 - 16):  # of a free entry, and of a used one; HDF5 2.0.0 loops on both
+        damaged = raw.copy()
+        damaged[heap + 16 : heap + 32] = (0 if length == 0 else 1).to_bytes(8, "little") + length.to_bytes(8, "little")
+        (tmp_path / "b.nc").write_bytes(damaged)
+        with pytest.raises(FileFormatError, match=f"global heap at byte {heap} has an entry of impossible length"):
+            read_spectra(tmp_path / "b.nc")

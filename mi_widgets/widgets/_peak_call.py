@@ -1,0 +1,70 @@
+"""From the parameters of PeakMapper to the one public call, and to the lines that make it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.errors import DataError, LabelError
+from mi_widgets.labels import find_spectral_dim, require_axis, require_numeric
+
+__all__ = ["FitCall", "checked_dim"]
+
+
+class FitCall:
+    """Arguments of `mi_widgets.peaks.fit_peaks` for given parameters, and the same as code.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Spectra.
+    dim : str
+        The spectral dimension.
+    """
+
+    def __init__(self, da: xr.DataArray, dim: str) -> None:
+        self.dim = dim
+        axis = da[dim].values
+        self._ascending = bool(axis[0] <= axis[-1])
+
+    def options(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments."""
+        return {"dim": self.dim} | {k: v for k, v in params.items() if k != "window" and v is not None}
+
+    def part(self, da: xr.DataArray, window: Any) -> xr.DataArray:
+        """The spectra within a window, in the order of their axis; all for None."""
+        return da.sel(self._where(window)) if window else da
+
+    def code(self, params: Mapping[str, Any]) -> str:
+        """Lines that give the result from ``da``."""
+        options = "".join(f"\n    {name}={value!r}," for name, value in self.options(params).items())
+        where = f".sel({self._where(params['window'])!r})" if params["window"] else ""
+        return f"from mi_widgets import peaks\n\nresult = peaks.fit_peaks(\n    da{where},{options}\n)"
+
+    def _where(self, window: Any) -> dict[str, slice]:
+        low, high = (float(v) for v in window)
+        return {self.dim: slice(low, high) if self._ascending else slice(high, low)}
+
+
+def checked_dim(da: Any, dim: str | None, who: str) -> str:
+    """Name of the spectral dimension of an array that can be shown, or the error that says what is missing."""
+    if isinstance(da, xr.Dataset):
+        raise DataError(
+            f"{who} takes one array; got a Dataset with {', '.join(map(str, da.data_vars)) or 'nothing'}. "
+            f"Write {who}(ds.spectra)."
+        )
+    if not isinstance(da, xr.DataArray):
+        raise DataError(
+            f"{who} takes an xarray.DataArray; got {type(da).__name__}. "
+            "Write labels.label_spectra(values, axis) to label NumPy arrays."
+        )
+    require_numeric(da, who=who)
+    if da.size == 0:
+        raise DataError(f"{who}: the array is empty, its sizes are {dict(da.sizes)}.")
+    dim = str(dim or find_spectral_dim(da))
+    require_axis(da, dim, who=who)
+    for d in da.dims:
+        if d != dim and d in da.coords and da[d].size != np.unique(da[d].values).size:
+            raise LabelError(f"{who}: labels of {d!r} are not unique. Write da.drop_duplicates({str(d)!r}).")
+    return dim

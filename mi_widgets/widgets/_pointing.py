@@ -1,0 +1,85 @@
+"""Labels of what is pointed at, and the spectrum, position and name that belong to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["Pointing", "is_region", "short"]
+
+
+class Pointing:
+    """Everything about labels that needs the data but no page.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Spectra.
+    dim : str
+        The spectral dimension; the others can be pointed at. The last two of them are the map.
+    """
+
+    def __init__(self, da: xr.DataArray, dim: str) -> None:
+        self._da = da
+        self.dims = tuple(str(d) for d in da.dims if d != dim)
+        self.map_dims = self.dims[-2:]
+        self.extra_dims = self.dims[: len(self.dims) - len(self.map_dims)]
+        self.labels = {d: np.asarray(da[d].values) if d in da.coords else np.arange(da.sizes[d]) for d in self.dims}
+
+    def where(self, selection: Mapping[str, Any], dims: tuple[str, ...] | None = None) -> dict[str, Any]:
+        """Positions of the selected labels, to be given to ``isel``."""
+        out: dict[str, Any] = {}
+        for dim in self.dims if dims is None else dims:
+            found = np.flatnonzero(np.isin(self.labels[dim], np.atleast_1d(selection[dim])))
+            out[dim] = found if isinstance(selection[dim], list) else int(found[0])
+        return out
+
+    def plane(self, selection: Mapping[str, Any] | None) -> dict[str, int]:
+        """Positions along the dimensions that the map does not show; the first ones for None."""
+        if selection is None:
+            return dict.fromkeys(self.extra_dims, 0)
+        where = self.where(selection, self.extra_dims)
+        return {d: int(np.atleast_1d(at)[0]) for d, at in where.items()}
+
+    def brightest(self, image: xr.DataArray) -> dict[str, Any]:
+        """Labels of the largest value of a map; the middle where nothing is finite."""
+        if not self.dims:
+            return {}
+        if not np.isfinite(image.values).any():
+            return {d: self.labels[d][self.labels[d].size // 2].item() for d in self.dims}
+        at = np.unravel_index(int(np.nanargmax(image.values)), image.shape)
+        found = {str(d): image[d].values[i].item() for d, i in zip(image.dims, at, strict=True)}
+        return {d: found.get(d, self.labels[d][0].item()) for d in self.dims}
+
+    def spectrum(self, selection: Mapping[str, Any]) -> xr.DataArray:
+        """The pointed spectrum, or the mean of a region, in memory."""
+        part = self._da.isel(self.where(selection))
+        mean = [d for d in self.dims if d in part.dims]
+        part = part.mean(mean, keep_attrs=True) if mean else part
+        return part.compute() if part.chunks is not None else part
+
+    def title(self, selection: Mapping[str, Any]) -> str:
+        """What is pointed at, in words."""
+        words = []
+        for dim, value in selection.items():
+            units = str(self._da[dim].attrs.get("units", "1")) if dim in self._da.coords else "1"
+            tail = f" {units}" if units not in ("", "1") else ""
+            if isinstance(value, list):
+                words.append(f"{dim} {short(value[0])} to {short(value[-1])}{tail}")
+            else:
+                words.append(f"{dim} = {short(value)}{tail}")
+        if is_region(selection):
+            n = int(np.prod([len(v) if isinstance(v, list) else 1 for v in selection.values()]))
+            return f"mean of {n:,} spectra · " + ", ".join(words)
+        return "spectrum at " + ", ".join(words) if words else "spectrum"
+
+
+def is_region(selection: Mapping[str, Any]) -> bool:
+    """True where more than one pixel is pointed at."""
+    return any(isinstance(v, list) for v in selection.values())
+
+
+def short(value: Any) -> str:
+    """A label in few digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,450 @@
+"""PeakMapper through its traits and through a page played by the test; no browser."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mi_widgets import peaks
+from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.runs import Part
+from mi_widgets.widgets import Explorer, PeakMapper, link
+
+NASTY = "<img src=x onerror=alert(1)>"
+FIT = {"n_peaks": 1, "lineshape": "gaussian", "background": "constant"}
+
+
+@pytest.fixture
+def mapper(cube: xr.DataArray) -> PeakMapper:
+    return PeakMapper(cube, params=FIT, threaded=False)
+
+
+def drawn(w: PeakMapper, label: str) -> dict[str, Any]:
+    view = w.map.view if label in ("map", "pointer", "region") and w.map is not None else w.spectrum.view
+    return dict(view.part(label).handles["source"].data)
+
+
+def test_it_is_an_explorer_that_nests(mapper: PeakMapper) -> None:
+    import ipywidgets as ipw
+
+    assert isinstance(mapper, Explorer)
+    ipw.VBox([mapper])
+    assert (mapper.state, mapper.result) == ("idle", None)
+    assert "Fit map" in mapper.table.value
+    json.dumps(mapper.params)
+    json.dumps(mapper.selection)
+
+
+def test_result_is_the_headless_result_and_code_gives_it(cube: xr.DataArray, mapper: PeakMapper) -> None:
+    mapper.run()
+    assert mapper.state == "done", mapper.message.value
+    xr.testing.assert_identical(mapper.result, peaks.fit_peaks(cube, "energy", **FIT, likelihood="poisson"))
+    names = {"da": cube}
+    exec(mapper.code, names)
+    xr.testing.assert_identical(mapper.result, names["result"])
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_code_with_a_window_and_bounds(cube: xr.DataArray, step: int) -> None:
+    da = cube.isel(energy=slice(None, None, step))
+    params = FIT | {"window": [282.0, 288.0], "bounds": {"center": [283.0, 287.0], "sigma": [None, 2.0]}}
+    w = PeakMapper(da, params=params, threaded=False)
+    w.run(wait=True)
+    names = {"da": da}
+    exec(w.code, names)
+    xr.testing.assert_identical(w.result, names["result"])
+    low, high = w.result.attrs["axis_range"]
+    assert 282.0 <= low < high <= 288.0
+
+
+def test_threaded_run_gives_the_same(cube: xr.DataArray) -> None:
+    w = PeakMapper(cube, params=FIT)
+    w.run(wait=True)
+    assert w.state == "done"
+    xr.testing.assert_identical(w.result, peaks.fit_peaks(cube, **FIT))
+
+
+def test_cancel_keeps_the_finished_part(cube: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, whole = threading.Event(), peaks.fit_peaks(cube, **FIT)
+    half = whole.where(whole.y < 1.0).assign(status=whole.status.where(whole.y < 1.0, 4).astype("int8"))
+    half["status"].attrs = whole["status"].attrs
+
+    def parts(*args: Any, **kwargs: Any) -> Any:
+        yield Part(12, 30, half)
+        gate.wait(10)
+        yield Part(30, 30, whole)
+
+    monkeypatch.setattr(peaks, "iter_fit_peaks", parts)
+    w = PeakMapper(cube, params=FIT)
+    w.run()
+    limit = time.monotonic() + 5
+    while w.result is None and time.monotonic() < limit:
+        time.sleep(0.01)
+    w.run()  # a second click does no harm
+    began = time.perf_counter()
+    w.cancel()
+    assert time.perf_counter() - began < 0.2
+    assert (w.state, w.result is half) == ("cancelled", True)
+    assert "kept 12 of 30" in w.run_bar.text.value
+    gate.set()
+    w.worker.wait()
+    assert w.result is half
+    w.selection = {"y": 2.0}
+    assert "not fitted" in w.table.value
+    image = drawn(w, "map")["image"][0]
+    assert np.isfinite(image[:2]).all()
+    assert np.isnan(image[2:]).all()
+
+
+def test_failure_is_shown(cube: xr.DataArray) -> None:
+    w = PeakMapper(cube, params=FIT | {"bounds": {"nonsense": [0, 1]}}, threaded=False)
+    w.run()
+    assert w.state == "failed"
+    assert "nonsense" in w.message.value
+    w.set_params(bounds=None)
+    w.run()
+    assert w.state == "done"
+
+
+def test_pointing_draws_the_pixel_and_its_fit(cube: xr.DataArray, mapper: PeakMapper) -> None:
+    mapper.selection = {"y": 1.1, "x": 0.4}
+    assert mapper.selection == {"y": 1.0, "x": 0.5}
+    np.testing.assert_allclose(drawn(mapper, "data")["value"], cube.sel(y=1.0, x=0.5))
+    assert (drawn(mapper, "pointer")["x"], drawn(mapper, "pointer")["y"]) == ([0.5], [1.0])
+    assert np.size(drawn(mapper, "best fit")["value"]) == 0
+    mapper.run()
+    curves = peaks.evaluate(mapper.result.sel(y=1.0, x=0.5), cube.sel(y=1.0, x=0.5))
+    np.testing.assert_allclose(drawn(mapper, "best fit")["value"], curves.best_fit, rtol=1e-6)
+    np.testing.assert_allclose(drawn(mapper, "residual")["residual"], curves.residual_normalized, atol=1e-4)
+    assert drawn(mapper, "peak 1")["y"].size == 2 * cube.sizes["energy"]
+    assert np.size(drawn(mapper, "peak 2")["y"]) == 0
+    assert "±" in mapper.table.value
+
+
+def test_fit_pixel_is_for_this_pixel_alone(mapper: PeakMapper) -> None:
+    mapper.fit_pixel_button.click()
+    assert mapper.result is None
+    assert "this pixel alone" in mapper.table.value
+    assert drawn(mapper, "best fit")["value"].size
+    mapper.selection = {"x": 0.0, "y": 0.0}
+    assert mapper.pixel_result is None
+    assert drawn(mapper, "best fit")["value"].size == 0
+
+
+def test_region_gives_its_mean(cube: xr.DataArray, mapper: PeakMapper) -> None:
+    mapper.selection = {"y": [0.0, 0.5], "x": [1.0, 1.5, 2.0]}
+    mean = cube.sel(y=[0.0, 0.5], x=[1.0, 1.5, 2.0]).mean(["y", "x"])
+    np.testing.assert_allclose(drawn(mapper, "data")["value"], mean, rtol=1e-6)
+    assert drawn(mapper, "region")["left"] == [0.75]
+    assert mapper.fit_pixel_button.disabled
+    with pytest.raises(ParameterError, match="one pixel"):
+        mapper.fit_pixel()
+    mapper.selection = {"y": 0.0, "x": 1.0}
+    assert drawn(mapper, "region")["left"] == []
+
+
+def test_click_drag_and_keys_of_the_page(mapper: PeakMapper, page_of: Any) -> None:
+    page = page_of(mapper.map.view)
+    page.open()
+    figure = mapper.map.view.figure("map")
+    page.event("tap", figure, x=1.6, y=0.9, sx=1, sy=1, modifiers=None)
+    assert mapper.selection == {"y": 1.0, "x": 1.5}
+    page.event("tap", figure, x=99.0, y=0.9, sx=1, sy=1, modifiers=None)
+    assert mapper.selection == {"y": 1.0, "x": 1.5}, "beside the map"
+    page.say("key", key="ArrowUp")
+    page.say("key", key="ArrowLeft")
+    assert mapper.selection == {"y": 1.5, "x": 1.0}
+    page.say("key", key="ArrowRight", shift=True)
+    assert mapper.selection["x"] == 2.5
+    box = {"type": "map", "entries": [["type", "rect"], ["x0", 0.3], ["x1", 1.2], ["y0", 2.1], ["y1", 0.8]]}
+    page.event("selectiongeometry", figure, geometry=box, final=True)
+    assert mapper.selection == {"y": [1.0, 1.5, 2.0], "x": [0.5, 1.0]}
+    assert not page.of("error")
+
+
+def test_window_from_the_page_numbers_and_python(cube: xr.DataArray, mapper: PeakMapper, page_of: Any) -> None:
+    page = page_of(mapper.spectrum.view)
+    page.open()
+    box = {"type": "map", "entries": [["type", "rect"], ["x0", 283.0], ["x1", 285.0], ["y0", 0], ["y1", 9]]}
+    figure = mapper.spectrum.view.figure("data")
+    page.event("selectiongeometry", figure, geometry=box, final=True)
+    assert mapper.window == (283.0, 285.0)
+
+    def expect(window: tuple[float, float]) -> None:
+        image = peaks.maps.integrate_window(cube, window=window)
+        np.testing.assert_allclose(drawn(mapper, "map")["image"][0], image)
+
+    expect((283.0, 285.0))
+    span = mapper.spectrum.view.part("window").handles["glyph"]
+    page.set(span, left=284.0, right=286.0)  # the page moves the window itself
+    assert mapper.window == (284.0, 286.0)
+    expect((284.0, 286.0))
+    mapper.window_fields.ends[0].value = "282.5"
+    assert mapper.window == (282.5, 286.0)
+    assert (span.left, span.right) == (282.5, 286.0)
+    mapper.window_fields.use.click()
+    assert mapper.params["window"] == [282.5, 286.0]
+    mapper.window_fields.whole.click()
+    assert mapper.window is None
+    with pytest.raises(ParameterError, match="holds no channel"):
+        mapper.window = (1.0, 2.0)
+    mapper.window_fields.ends[0].value = "abc"
+    assert "not a number" in mapper.message.value
+
+
+def test_map_of_any_variable_its_error_and_status(mapper: PeakMapper) -> None:
+    mapper.run()
+    choice = mapper.map_choice
+    assert choice.variable.value == "center"
+    np.testing.assert_allclose(drawn(mapper, "map")["image"][0], mapper.result.center.isel(peak=0).values)
+    choice.kind.value = "_stderr"
+    np.testing.assert_allclose(drawn(mapper, "map")["image"][0], mapper.result.center_stderr.isel(peak=0).values)
+    assert "std. error" in mapper.map.view.figure("map").title.text
+    choice.variable.value = "status"
+    assert (drawn(mapper, "map")["image"][0] == mapper.result.status.values).all()
+    bar = mapper.map.view.part("map").handles["colorbar"]
+    assert bar.major_label_overrides[0] == "ok"
+    choice.variable.value = "background_level"
+    assert not bar.major_label_overrides
+    assert choice.peak.disabled
+    for name, _ in choice.variable.options:
+        choice.variable.value = name.replace(" ", "_")
+    assert mapper.message.value == ""
+
+
+def test_pixels_that_are_not_ok_or_not_certain_are_hidden(mapper: PeakMapper) -> None:
+    mapper.run()
+    result = mapper.result.copy(deep=True)
+    result.status[0, 0], result.status[0, 1] = 2, 1
+    mapper.result = result
+    mapper._draw_map()
+    hidden = np.isnan(drawn(mapper, "map")["image"][0])
+    assert hidden.sum() == 1
+    assert hidden[0, 0]
+    mapper.map_choice.pixels.value = 0
+    assert np.isnan(drawn(mapper, "map")["image"][0]).sum() == 2
+    mapper.map_choice.pixels.value = 99
+    assert not np.isnan(drawn(mapper, "map")["image"][0]).any()
+    limit = float(result.center_stderr.median())
+    mapper.map_choice.max_error.value = str(limit)
+    assert np.isnan(drawn(mapper, "map")["image"][0]).sum() == int((result.center_stderr > limit).sum())
+
+
+def test_colour_limits_follow_the_percentiles(mapper: PeakMapper) -> None:
+    mapper.map_choice.percentile.value = (0, 100)
+    image, mapper_ = drawn(mapper, "map")["image"][0], mapper.map.view.part("map").handles["color_mapper"]
+    assert (mapper_.low, mapper_.high) == (image.min(), image.max())
+    mapper.map_choice.percentile.value = (10, 90)
+    assert mapper_.low == pytest.approx(np.percentile(image, 10))
+
+
+def test_controls_and_params_follow_each_other(mapper: PeakMapper) -> None:
+    controls = mapper.controls
+    controls.n_peaks.value = 2
+    controls.choices["lineshape"].value = "lorentzian"
+    controls.window[0].value = "283"
+    assert mapper.params["window"] is None, "one end is not a window yet"
+    controls.window[1].value = "287,5"
+    controls.limits["sigma"][1].value = "2"
+    assert mapper.params | {"likelihood": "poisson"} == {
+        "n_peaks": 2, "lineshape": "lorentzian", "background": "constant", "likelihood": "poisson",
+        "window": [283.0, 287.5], "bounds": {"sigma": [None, 2.0]},
+    }  # fmt: skip
+    mapper.set_params(n_peaks=3, window=None, bounds={"center": [284, 286], "fraction": [0, 0.5]})
+    assert (controls.n_peaks.value, controls.window[0].value) == (3, "")
+    assert controls.limits["center"][0].value == "284"
+    controls.limits["center"][0].value = "285"
+    assert mapper.params["bounds"] == {"center": [285.0, 286.0], "fraction": [0, 0.5]}
+    controls.limits["center"][0].value = "x"
+    assert "not a number" in mapper.message.value
+    controls.limits["center"][0].value = "287"
+    assert "low must be below high" in mapper.message.value
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"n_peaks": 0}, {"n_peaks": 99}, {"n_peaks": 1.5}, {"lineshape": "box"}, {"window": [3, 1]}, {"window": "all"},
+     {"bounds": [1, 2]}, {"peaks": 2}],
+)  # fmt: skip
+def test_bad_params_are_named(cube: xr.DataArray, bad: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=next(iter(bad))):
+        PeakMapper(cube, params=bad)
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 4, 5), (1, 1), (1, 6)])
+def test_any_number_of_dimensions(shape: tuple[int, ...], make_cube: Any) -> None:
+    cube = make_cube(shape)
+    w = PeakMapper(cube, params=FIT, threaded=False)
+    w.run(wait=True)
+    assert w.result.center.shape == (*shape, 1)
+    assert w.message.value == ""
+    names = {"da": cube}
+    exec(w.code, names)
+    xr.testing.assert_identical(w.result, names["result"])
+    if len(shape) == 3:
+        w.pixel.fields["step"].value = 0.5
+        assert w.selection["step"] == 0.5
+        np.testing.assert_allclose(drawn(w, "map")["image"][0], w.result.center.sel(step=0.5).isel(peak=0).values)
+        w.map_choice.variable.value = "intensity"
+        image = peaks.maps.integrate_window(cube.sel(step=0.5))
+        np.testing.assert_allclose(drawn(w, "map")["image"][0], image)
+    if len(shape) == 1:
+        w.selection = {"x": [0.5, 1.0, 1.5]}
+        np.testing.assert_allclose(drawn(w, "data")["value"], cube.sel(x=[0.5, 1.0, 1.5]).mean("x"), rtol=1e-6)
+
+
+def test_dims_without_coordinates_and_uneven_ones(cube: xr.DataArray) -> None:
+    w = PeakMapper(cube.drop_vars(["y", "x"]), threaded=False)
+    w.selection = {"y": 2, "x": 3}
+    np.testing.assert_allclose(drawn(w, "data")["value"], cube[2, 3])
+    uneven = cube.assign_coords(x=("x", [0.0, 1.0, 3.0, 3.5, 7.0, 8.0], {"units": "um"}))
+    w = PeakMapper(uneven, params=FIT, threaded=False)
+    w.window = (283.0, 285.0)
+    w.run(wait=True)
+    assert w.message.value == ""
+
+
+def test_empty_pixels_nan_and_eight_bit_counts(cube: xr.DataArray) -> None:
+    data = cube.clip(max=255).astype("uint8")
+    data[0] = 0
+    w = PeakMapper(data, params=FIT, threaded=False)
+    w.run(wait=True)
+    for y in (0.0, 2.0):
+        w.selection = {"y": y, "x": 0.5}
+    assert w.message.value == ""
+    nan = cube.astype(float)
+    nan[1, 1] = np.nan
+    w = PeakMapper(nan, params=FIT, threaded=False)
+    w.run(wait=True)
+    w.selection = {"y": 0.5, "x": 0.5}
+    assert w.message.value == ""
+
+
+def test_big_cube_opens_without_copies_and_refines_in_the_worker(
+    monkeypatch: pytest.MonkeyPatch, make_cube: Any
+) -> None:
+    monkeypatch.setattr("mi_widgets.widgets._intensity._AT_ONCE", 300)
+    cube = make_cube((20, 24))
+    w = PeakMapper(cube)
+    w._painter.wait()
+    np.testing.assert_allclose(drawn(w, "map")["image"][0], peaks.maps.integrate_window(cube))
+    w.window = (283.0, 285.0)
+    w._painter.wait()
+    np.testing.assert_allclose(drawn(w, "map")["image"][0], peaks.maps.integrate_window(cube, window=(283.0, 285.0)))
+    assert w.message.value == ""
+
+
+def test_chunked_cube_is_read_in_the_worker(make_cube: Any) -> None:
+    pytest.importorskip("dask")
+    cube = make_cube((6, 8)).chunk({"y": 2})
+    w = PeakMapper(cube, params=FIT)
+    w._painter.wait()
+    np.testing.assert_allclose(drawn(w, "map")["image"][0], peaks.maps.integrate_window(cube.compute()))
+    w.selection = {"y": 1.0, "x": 1.0}
+    assert w.message.value == ""
+
+
+def test_bad_data_say_what_to_write(cube: xr.DataArray) -> None:
+    with pytest.raises(DataError, match=r"PeakMapper\(ds.spectra\)"):
+        PeakMapper(cube.to_dataset(name="spectra"))
+    with pytest.raises(DataError, match="label_spectra"):
+        PeakMapper(np.zeros((3, 4)))
+    with pytest.raises(LabelError, match="rename"):
+        PeakMapper(cube.rename(energy="q").assign_coords(q=np.arange(cube.sizes["energy"])))
+    with pytest.raises(LabelError, match="units"):
+        PeakMapper(cube.assign_coords(energy=cube.energy.values), dim="energy")
+    with pytest.raises(DataError, match="empty"):
+        PeakMapper(cube.isel(x=slice(0, 0)))
+    with pytest.raises(DataError, match="real numbers"):
+        PeakMapper(cube.astype(complex))
+    with pytest.raises(LabelError, match="not unique"):
+        PeakMapper(cube.assign_coords(x=[0.0, 0.0, 1.0, 2.0, 3.0, 4.0]))
+
+
+def test_text_from_the_data_is_escaped(cube: xr.DataArray, page_of: Any) -> None:
+    da = cube.rename(y=NASTY).assign_attrs(long_name=f"{NASTY} $$x$$", units=NASTY, title=NASTY)
+    da["energy"].attrs |= {"units": "eV", "long_name": NASTY}
+    da[NASTY].attrs |= {"units": NASTY, "long_name": NASTY}
+    w = PeakMapper(da, params=FIT, threaded=False)
+    w.run(wait=True)
+    w.fit_pixel()
+
+    def texts(widget: Any) -> Any:
+        for child in getattr(widget, "children", ()):
+            yield from texts(child)
+        if type(widget).__name__ == "HTML":
+            yield widget.value
+
+    found = [t for t in texts(w) if "onerror" in t]
+    assert found, "the text is shown"
+    assert not any("<img" in t for t in found)
+    assert all("$$" not in json.dumps(page_of(v).open()) for v in (w.map.view, w.spectrum.view))
+
+
+def test_linked_mappers_point_at_the_same_pixel(cube: xr.DataArray) -> None:
+    a, b = PeakMapper(cube, threaded=False), PeakMapper(cube.isel(x=slice(None, None, -1)), threaded=False)
+    link(a, b)
+    a.selection = {"y": 1.0, "x": 2.0}
+    np.testing.assert_allclose(drawn(b, "data")["value"], cube.sel(y=1.0, x=2.0))
+    b.selection = {"x": 0.5}
+    assert a.selection == {"y": 1.0, "x": 0.5}
+
+
+def test_export_writes_beside_and_never_over(
+    mapper: PeakMapper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_of: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bar = mapper.export
+    bar.name.value = "../my map"
+    bar.save.click()
+    assert "no result yet" in mapper.message.value
+    mapper.run()
+    bar.save.click()
+    xr.testing.assert_identical(xr.load_dataset(tmp_path / "my_map.nc"), mapper.result)
+    (tmp_path / "my_map.nc").write_bytes(b"mine")
+    bar.save.click()
+    assert (tmp_path / "my_map.nc").read_bytes() == b"mine"
+    assert "my_map-2.nc" in mapper.message.value
+    assert "is kept" in mapper.message.value
+    xr.testing.assert_identical(xr.load_dataset(tmp_path / "my_map-2.nc"), mapper.result)
+    for kind in ("csv", "py", "html:spectrum", "html:map"):
+        bar.kind.value = kind
+        bar.save.click()
+    assert "center_0 (eV)" in (tmp_path / "my_map.csv").read_text().splitlines()[0]
+    assert "fit_peaks" in (tmp_path / "my_map.py").read_text()
+    assert "cdn" not in (tmp_path / "my_map.html").read_text()[:2000]
+    bar.kind.value = "png:map"
+    bar.save.click()
+    assert "no page shows" in mapper.message.value
+    page = page_of(mapper.map.view)
+    page.open()
+    bar.save.click()
+    page.say("figure", [b"PNG"], rid=page.of("figure")[0]["rid"])
+    assert (tmp_path / "my_map.png").read_bytes() == b"PNG"
+    bar.kind.value = "csv"
+    bar.fetch.click()
+    assert page.of("download")[0]["name"] == "my_map.csv"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+def test_input_is_not_modified(cube: xr.DataArray) -> None:
+    before = cube.copy(deep=True)
+    w = PeakMapper(cube, params=FIT, threaded=False)
+    w.run()
+    w.window = (283.0, 284.0)
+    xr.testing.assert_identical(cube, before)
+
+
+def test_close_leaves_no_widget_and_no_thread(cube: xr.DataArray) -> None:
+    from ipywidgets.widgets.widget import _instances
+
+    before, threads = len(_instances), threading.active_count()
+    for _ in range(3):
+        PeakMapper(cube).close()
+    assert threading.active_count() <= threads
+    assert len(_instances) - before < 30
