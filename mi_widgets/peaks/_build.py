@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.peaks._checks import Prepared, likelihood_of, noise_weights, rises, starting_values
+from mi_widgets.peaks._checks import Prepared, likelihood_of, rises, starting_values
 from mi_widgets.peaks._engine import resolve_engine
 from mi_widgets.peaks._map_fit import MapFit
 from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._noise import lay_out_noise
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._ties import parse_ties
 
@@ -31,15 +32,14 @@ def build_fit(
     rising = model.background != "shirley" or rises(prepared)
     problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model))
     given, started = starting_values(start, model, prepared)
-    weights, scaled = noise_weights(noise, prepared, poisson=poisson)
+    known = lay_out_noise(noise, prepared, poisson=poisson)
     resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile
     ordered = started or _each_its_own(problem)
     return MapFit(
         problem,
         read=prepared.read,
-        weights=weights,
+        noise=known,
         shape=prepared.shape or (1,),
-        scaled=scaled,
         given=given,
         engine=engine,
         sort=model.uniform and not ordered and not problem.tied,

@@ -30,6 +30,10 @@ class Prepared:
     dims, shape, coords
         The map without the spectral dimension.
     axis_units, value_units : str
+    mask : numpy.ndarray of bool or None
+        Channels to leave out, as stored, shape ``(n_spectra or 1, n_channels)``.
+    spikes : callable or None
+        Finds channels hit by cosmic rays, to be left out as well.
     """
 
     axis: np.ndarray
@@ -40,13 +44,19 @@ class Prepared:
     coords: dict[str, xr.DataArray]
     axis_units: str
     value_units: str
+    mask: np.ndarray | None = None
+    spikes: Callable[[np.ndarray], np.ndarray] | None = None
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Spectra of `rows` as float64, axis ascending; what is infinite becomes NaN."""
+        """Spectra of `rows` as float64, axis ascending; what is infinite or left out becomes NaN."""
         contiguous = rows.size > 1 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
         block = self.spectra[rows[0] : rows[-1] + 1] if contiguous else self.spectra[rows]
         y = np.array(block, dtype=np.float64, order="C")
         y[~np.isfinite(y)] = np.nan
+        if self.mask is not None:
+            y[np.broadcast_to(self.mask if len(self.mask) == 1 else self.mask[rows], y.shape)] = np.nan
+        if self.spikes is not None:
+            y[self.spikes(y)] = np.nan
         return np.ascontiguousarray(y[:, ::-1]) if self.descending else y
 
     def blocks(self) -> list[np.ndarray]:
@@ -55,7 +65,14 @@ class Prepared:
         return [np.arange(i, min(i + size, len(self.spectra))) for i in range(0, len(self.spectra), size)]
 
 
-def prepare(da: xr.DataArray, dim: str, model: Model) -> Prepared:
+def prepare(
+    da: xr.DataArray,
+    dim: str,
+    model: Model,
+    *,
+    mask: xr.DataArray | None = None,
+    spikes: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Prepared:
     """Check the labels of `da` and lay its spectra out as rows."""
     who = "fit_peaks"
     if not isinstance(da, xr.DataArray):
@@ -90,7 +107,26 @@ def prepare(da: xr.DataArray, dim: str, model: Model) -> Prepared:
         coords={str(k): v for k, v in da.coords.items() if dim not in v.dims},
         axis_units=str(da[dim].attrs["units"]),
         value_units=str(da.attrs.get("units", "1") or "1"),
+        mask=None if mask is None else lay_out_mask(mask, da, dim),
+        spikes=spikes,
     )
+
+
+def lay_out_mask(mask: xr.DataArray, da: xr.DataArray, dim: str) -> np.ndarray:
+    """Mask of some of the dims of the data as rows."""
+    if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
+        raise DataError(
+            "mask must be a DataArray of bool, True where a channel is to be left out; got "
+            f"{getattr(mask, 'dtype', type(mask).__name__)}. Write mask=da > limit, or mask=mask.astype(bool)."
+        )
+    if any(d not in da.dims or mask.sizes[d] != da.sizes[d] for d in mask.dims) or dim not in mask.dims:
+        raise LabelError(
+            f"mask has {dict(mask.sizes)}; it needs {dim!r}, and may have other dims of the data {dict(da.sizes)}."
+        )
+    if mask.ndim == 1:
+        return np.asarray(mask.values)[None]
+    full = mask.broadcast_like(da).transpose(*(d for d in da.dims if d != dim), dim)
+    return np.asarray(full.values).reshape(-1, da.sizes[dim])
 
 
 def likelihood_of(likelihood: str, noise: Any, prepared: Prepared) -> bool:
@@ -99,9 +135,10 @@ def likelihood_of(likelihood: str, noise: Any, prepared: Prepared) -> bool:
         raise ParameterError(f"unknown likelihood {likelihood!r}; write 'poisson' or 'gaussian'.")
     if likelihood == "gaussian":
         return False
-    if noise is not None:
+    if noise is not None and not (isinstance(noise, str) and noise in ("auto", "poisson")):
         raise ParameterError(
-            "noise belongs to the gaussian likelihood; counts have their own. Write likelihood='gaussian'."
+            "this noise belongs to the gaussian likelihood; counts have their own. Write likelihood='gaussian', or "
+            "noise='auto' for counts of a detector with a gain."
         )
     if np.dtype(prepared.spectra.dtype).kind in "bu":
         return True
@@ -122,65 +159,6 @@ def rises(prepared: Prepared) -> bool:
     mean = np.nan_to_num(prepared.read(sample)).mean(axis=0)
     edge = max(1, mean.size // 20)
     return bool(np.median(mean[-edge:]) >= np.median(mean[:edge]))
-
-
-def noise_weights(
-    noise: float | str | xr.DataArray | None, prepared: Prepared, *, poisson: bool
-) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], bool]:
-    """Function that gives 1/variance of some spectra, and whether the noise is unknown."""
-    if poisson:
-        one = np.ones((1, 1))
-        return lambda _rows, _y: one, False
-    if noise is None:
-        return lambda _rows, y: 1 / _difference_noise(y)[:, None] ** 2, True
-    if isinstance(noise, str):
-        if noise != "poisson":
-            raise ParameterError(f"unknown noise {noise!r}; write 'poisson', a number, or a DataArray.")
-        return lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0), False
-    if isinstance(noise, xr.DataArray):
-        return _array_weights(noise, prepared), False
-    sigma = float(noise)
-    if not (np.isfinite(sigma) and sigma > 0):
-        raise ParameterError(f"noise must be a standard deviation above zero; got {noise!r}.")
-    weight = np.full((1, 1), 1 / sigma**2)
-    return lambda _rows, _y: weight, False
-
-
-def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    spectral = [str(d) for d in noise.dims if d not in prepared.dims]
-    sizes = dict(zip(prepared.dims, prepared.shape, strict=True))
-    if len(spectral) > 1 or any(noise.sizes[d] != sizes[str(d)] for d in noise.dims if d in sizes):
-        raise LabelError(f"noise must have dims of the data; it has {dict(noise.sizes)}, the map has {sizes}.")
-    if spectral and noise.sizes[spectral[0]] != prepared.axis.size:
-        raise LabelError(f"noise has {noise.sizes[spectral[0]]} channels, the data have {prepared.axis.size}.")
-    if not bool((noise > 0).all()):
-        raise ParameterError(
-            "noise must be standard deviations above zero everywhere; use da.where(mask) to drop data."
-        )
-    full = noise.expand_dims({d: n for d, n in sizes.items() if d not in noise.dims})
-    rows_of = full.transpose(*prepared.dims, ...).values.reshape(int(np.prod(prepared.shape)), -1)
-
-    def weights(rows: np.ndarray, _y: np.ndarray) -> np.ndarray:
-        sigma = np.asarray(rows_of[rows], dtype=float)
-        return np.ascontiguousarray(1 / (sigma[:, ::-1] if prepared.descending else sigma) ** 2)
-
-    return weights
-
-
-def _difference_noise(y: np.ndarray) -> np.ndarray:
-    """Standard deviation of white noise from differences of neighbouring channels, robust against peaks and spikes."""
-    step = np.abs(np.diff(y, axis=1))
-    gap = np.isnan(step)
-    if gap.any():
-        step = np.where(gap, np.nan, step)
-        empty = gap.all(axis=1)
-        step[empty] = 1.0
-        sigma, mean = np.nanmedian(step, axis=1), np.nanmean(step, axis=1)
-    else:
-        sigma, mean = np.median(step, axis=1), step.mean(axis=1)
-    sigma = 1.0484 * np.where(sigma > 0, sigma, mean)  # 1.4826 / sqrt(2)
-    size = np.nanmax(np.abs(y), axis=1, initial=0.0)
-    return np.asarray(np.maximum(np.maximum(sigma, 1e-6 * size), 1e-150))
 
 
 def starting_values(

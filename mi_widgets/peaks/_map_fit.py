@@ -10,6 +10,7 @@ import numpy as np
 from mi_widgets.peaks import _starts
 from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block, resolve_engine
 from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._threads import serial_blas, side_by_side
 from mi_widgets.runs import block_size
@@ -34,12 +35,10 @@ class MapFit:
         What is fitted.
     read : callable
         ``read(rows)`` gives spectra as float64, shape ``(n_rows, n_channels)``, axis ascending.
-    weights : callable
-        ``weights(rows, spectra)`` gives 1/variance, broadcastable to the spectra.
+    noise : Noise
+        Weights, and what they say of standard errors.
     shape : tuple of int
         Shape of the map; its product is the number of spectra.
-    scaled : bool
-        The noise is unknown: standard errors are scaled by the residuals.
     given : numpy.ndarray or None
         Starting values given by the user, NaN where none, shape ``(n_spectra or 1, n_parameters)``.
     engine : str
@@ -52,9 +51,8 @@ class MapFit:
 
     problem: Problem
     read: Callable[[np.ndarray], np.ndarray]
-    weights: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    noise: Noise
     shape: tuple[int, ...]
-    scaled: bool = False
     given: np.ndarray | None = None
     engine: str = "auto"
     sort: bool = True
@@ -75,6 +73,11 @@ class MapFit:
     def model(self) -> Model:
         """Peaks and background."""
         return self.problem.model
+
+    @property
+    def scaled(self) -> bool:
+        """The noise is unknown: standard errors are scaled by the residuals."""
+        return self.noise.unknown
 
     @property
     def n_spectra(self) -> int:
@@ -113,7 +116,7 @@ class MapFit:
         self._engine = resolve_engine(self.engine, wait=0.0 if self._engine else 1.0)
 
     def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
-        return fit_block(self.problem, y, self.weights(rows, y), start, engine=self._engine, max_iter=max_iter)
+        return fit_block(self.problem, y, self.noise.weights(rows, y), start, engine=self._engine, max_iter=max_iter)
 
     def _start(self, rows: np.ndarray, y: np.ndarray, recipe: _starts.Recipe | None) -> np.ndarray:
         if recipe is None:
@@ -216,6 +219,8 @@ class MapFit:
         self.dof[rows] = np.isfinite(y).sum(axis=1) - self.problem.free.size
         self.cost[rows], self.n_iter[rows] = fitted.cost, fitted.n_iter
         self.deviance[rows] = self._deviance(rows, y, fitted.cost)
+        if self.noise.gain != 1:
+            covariance = covariance * self.noise.gain
         if self.scaled:
             covariance = covariance * (2 * fitted.cost / np.maximum(self.dof[rows], 1))[:, None, None]
         with np.errstate(invalid="ignore"):  # a negative variance is no variance: NaN
@@ -261,9 +266,9 @@ class MapFit:
         if self.problem.poisson:
             safe = np.where(y > 0, y, 1.0)
             y = np.where(np.isfinite(y), y, 0.0)
-            return np.asarray(2 * (cost - (y - y * np.log(safe)).sum(axis=1)))
+            return np.asarray(2 / self.noise.gain * (cost - (y - y * np.log(safe)).sum(axis=1)))
         if self.scaled:  # unknown variance: the sum of squares itself
-            return 2 * cost / np.broadcast_to(self.weights(rows, y), (len(rows), 1))[:, 0]
+            return 2 * cost / np.broadcast_to(self.noise.weights(rows, y), (len(rows), 1))[:, 0]
         return 2 * cost
 
 

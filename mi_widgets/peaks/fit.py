@@ -13,6 +13,7 @@ from mi_widgets.peaks._checks import Prepared, prepare
 from mi_widgets.peaks._dataset import history, to_dataset
 from mi_widgets.peaks._map_fit import NOT_RUN, MapFit
 from mi_widgets.peaks._model import Model
+from mi_widgets.peaks._spikes import find_spikes
 from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
@@ -27,6 +28,8 @@ def fit_peaks(
     background: str = "linear",
     likelihood: str = "poisson",
     noise: float | str | xr.DataArray | None = None,
+    mask: xr.DataArray | None = None,
+    robust: bool = False,
     ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
@@ -60,9 +63,16 @@ def fit_peaks(
     likelihood : {"poisson", "gaussian"}
         ``poisson`` for counts; it has no bias at low counts, where weighting by the root of the counts takes some
         17 % off an area at 10 counts. ``gaussian`` for anything else.
-    noise : float, xarray.DataArray or "poisson", optional
+    noise : float, xarray.DataArray, "poisson" or "auto", optional
         Standard deviation for the gaussian likelihood: a number, an array, or the root of the counts. If not given
-        it is taken as constant in each spectrum and estimated from the residuals, as lmfit does.
+        it is taken as constant in each spectrum and estimated from the residuals, as lmfit does. ``"auto"`` reads
+        gain and read noise of the detector off the data (variance = read² + gain · mean) and reports them as
+        attributes ``noise_gain`` and ``noise_read``; with the Poisson likelihood the gain scales deviance and
+        standard errors, as it must where a count of the file is not one electron or photon.
+    mask : xarray.DataArray of bool, optional
+        Channels to leave out (True), over `dim` and perhaps other dims.
+    robust : bool
+        Leave out channels hit by cosmic rays: far above the spectrum and narrower than three channels.
     ties : mapping, optional
         ``{"p1_center": "p0_center + 1.2", "p1_amplitude": "0.5 * p0_amplitude", "sigma": "equal"}`` lets parameters
         follow others (a doublet), ``{"p0_fraction": 0.3}`` holds one; peaks are ``p0``, ``p1``, … as in lmfit.
@@ -126,6 +136,8 @@ def fit_peaks(
         background=background,
         likelihood=likelihood,
         noise=noise,
+        mask=mask,
+        robust=robust,
         ties=ties,
         bounds=bounds,
         start=start,
@@ -180,6 +192,8 @@ def iter_fit_peaks(
     background: str = "linear",
     likelihood: str = "poisson",
     noise: float | str | xr.DataArray | None = None,
+    mask: xr.DataArray | None = None,
+    robust: bool = False,
     ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
@@ -189,7 +203,7 @@ def iter_fit_peaks(
 
     Parameters
     ----------
-    da, dim, n_peaks, lineshape, background, likelihood, noise, ties, bounds, start, engine
+    da, dim, n_peaks, lineshape, background, likelihood, noise, mask, robust, ties, bounds, start, engine
         As in `fit_peaks`; they are checked at once, before the first part is drawn.
 
     Returns
@@ -213,7 +227,7 @@ def iter_fit_peaks(
     """
     dim = str(dim or find_spectral_dim(da))
     model = Model.of(lineshape, n_peaks, background)
-    prepared = prepare(da, dim, model)
+    prepared = prepare(da, dim, model, mask=mask, spikes=find_spikes if robust else None)
     fit = build_fit(
         prepared, model, likelihood=likelihood, noise=noise, ties=ties, bounds=bounds, start=start, engine=engine
     )
@@ -225,6 +239,8 @@ def iter_fit_peaks(
         "background": background,
         "likelihood": "poisson" if poisson else "gaussian",
         "noise": noise if isinstance(noise, str | float | int | None) else "given as an array",
+        "mask": "given" if mask is not None else None,
+        "robust": bool(robust),
         "ties": dict(ties or {}),
         "bounds": {k: np.asarray(v, dtype=object).tolist() for k, v in (bounds or {}).items()},
         "start": "given" if start is not None else None,
@@ -241,5 +257,6 @@ def iter_fit_peaks(
         "likelihood": options["likelihood"],
         "axis_range": [float(prepared.axis[0]), float(prepared.axis[-1])],
         "axis_units": require_units(da[dim], who="fit_peaks"),
+        **(fit.noise.attrs or {}),
     }
     return _Parts(fit, prepared, attrs)

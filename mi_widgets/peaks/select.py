@@ -36,6 +36,7 @@ def select_n_peaks(
     criterion: str = "bic",
     pool: int = 1,
     likelihood: str = "poisson",
+    noise: float | str | None = None,
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -62,7 +63,7 @@ def select_n_peaks(
     pool : int
         Add the evidence of ``pool x pool`` neighbouring spectra before choosing (odd; 1 is each by itself): at few
         counts it finds peaks that no single spectrum can show, and it blurs edges by as much.
-    likelihood, engine
+    likelihood, noise, engine
         As in `fit_peaks`.
     progress : callable, optional
         Called with a `runs.Part` after each candidate.
@@ -108,7 +109,7 @@ def select_n_peaks(
         raise ParameterError(f"pool must be an odd number of spectra, such as 1 or 3; got {pool!r}.")
     if not lineshapes or not backgrounds:
         raise ParameterError("select_n_peaks needs at least one line shape and one background.")
-    options: dict[str, Any] = {"likelihood": likelihood, "engine": engine}
+    options: dict[str, Any] = {"likelihood": likelihood, "noise": noise, "engine": engine}
     largest = Model.of(lineshapes[0], max(*candidates, 1), backgrounds[0])
     prepared = prepare(da, dim, largest)
     families = {(s, b): Model.of(s, 1, b) for s in lineshapes for b in backgrounds}
@@ -137,7 +138,7 @@ def select_n_peaks(
             "source": str(da.attrs.get("source", da.name or "")),
             "history": history("mi_widgets.peaks.select_n_peaks", __version__, {
                 "dim": dim, "n_peaks": candidates, "lineshapes": list(lineshapes), "backgrounds": list(backgrounds),
-                "criterion": criterion, "pool": pool, "likelihood": likelihood,
+                "criterion": criterion, "pool": pool, "likelihood": likelihood, "noise": noise,
             }),
             "lineshape": lineshape,
             "background": background,
@@ -217,7 +218,7 @@ def _suspect(fits: Sequence[MapFit], choice: np.ndarray) -> tuple[np.ndarray, fl
             if rows.size:
                 y = fit.read(rows)
                 f = _numpy.model(fit.problem, fit.problem.axis, fit.parameters[rows])
-                spread = np.sqrt(np.maximum(f, 1e-9)) if fit.problem.poisson else 1.0
+                spread = np.sqrt(np.maximum(f, 1e-9)) if fit.problem.poisson else fit.noise.weights(rows, y) ** -0.5
                 residual = np.where(np.isfinite(y), (y - f) / spread, 0.0)
                 power = np.maximum((residual**2).sum(axis=1), 1e-300)
                 n, k = y.shape[1], fit.problem.free.size  # each parameter takes 1/n off the correlation of noise

@@ -1,0 +1,157 @@
+"""What is known of the noise: given, counted, or read off the data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage, optimize
+
+from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.peaks._checks import Prepared
+
+Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
+N_LEVELS, N_SAMPLE = 24, 4096
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Weights of the gaussian likelihood, and what the noise does to standard errors.
+
+    Attributes
+    ----------
+    weights : callable
+        ``weights(rows, spectra)`` gives 1/variance, broadcastable to the spectra.
+    unknown : bool
+        Scale standard errors by the residuals of each spectrum.
+    gain : float
+        Variance over mean of counts; the deviance is divided by it.
+    attrs : dict
+        What to report with the result.
+    """
+
+    weights: Weights
+    unknown: bool = False
+    gain: float = 1.0
+    attrs: dict[str, float] | None = None
+
+
+def lay_out_noise(noise: float | str | xr.DataArray | None, prepared: Prepared, *, poisson: bool) -> Noise:
+    """Check what the user said of the noise and make it ready for the engines."""
+    if isinstance(noise, str) and noise not in ("poisson", "auto"):
+        raise ParameterError(f"unknown noise {noise!r}; write 'poisson', 'auto', a number, or a DataArray.")
+    if poisson:
+        one = np.ones((1, 1))
+        if isinstance(noise, str) and noise == "auto":
+            gain, read = estimate_noise(prepared)
+            return Noise(lambda _rows, _y: one, gain=gain, attrs={"noise_gain": gain, "noise_read": read})
+        return Noise(lambda _rows, _y: one)
+    if noise is None:
+        return Noise(lambda _rows, y: 1 / difference_noise(y)[:, None] ** 2, unknown=True)
+    if isinstance(noise, str):
+        if noise == "poisson":
+            return Noise(lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0))
+        gain, read = estimate_noise(prepared)
+        return Noise(
+            lambda _rows, y: 1 / (read**2 + gain * np.maximum(_smooth(y), 0.0)),
+            attrs={"noise_gain": gain, "noise_read": read},
+        )
+    if isinstance(noise, xr.DataArray):
+        return Noise(_array_weights(noise, prepared))
+    sigma = float(noise)
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise ParameterError(f"noise must be a standard deviation above zero; got {noise!r}.")
+    weight = np.full((1, 1), 1 / sigma**2)
+    return Noise(lambda _rows, _y: weight)
+
+
+def estimate_noise(prepared: Prepared) -> tuple[float, float]:
+    """Gain and read noise of the detector from the data alone: variance = read**2 + gain * mean.
+
+    The variance is that of second differences of neighbouring channels, which smooth curves hardly have, among
+    channels of like intensity; spikes and steep flanks are cut off as outliers.
+
+    Returns
+    -------
+    gain : float
+        Variance over mean; 1 for counts.
+    read : float
+        Standard deviation at intensity zero.
+
+    Raises
+    ------
+    DataError
+        There are fewer than three channels, or the data have no noise at all.
+    """
+    rows = np.unique(np.linspace(0, len(prepared.spectra) - 1, N_SAMPLE).astype(int))
+    y = prepared.read(rows)
+    second = (y[:, :-2] - 2 * y[:, 1:-1] + y[:, 2:]) / np.sqrt(6)
+    mean = ((y[:, :-2] + y[:, 1:-1] + y[:, 2:]) / 3)[np.isfinite(second)]
+    second = second[np.isfinite(second)]
+    if second.size < 8 or not second.any():
+        raise DataError("noise='auto' finds no noise in these data. Give its standard deviation: noise=3.0.")
+    edges = np.unique(np.quantile(mean, np.linspace(0, 1, N_LEVELS + 1)))
+    level = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, max(edges.size - 2, 0))
+    levels, variance, weight = [], [], []
+    for i in range(max(edges.size - 1, 1)):
+        inside = level == i
+        if inside.sum() >= 8:
+            levels.append(mean[inside].mean())
+            variance.append(_clipped_variance(second[inside]))
+            weight.append(inside.sum())
+    x, v = np.asarray(levels), np.maximum(np.asarray(variance), 1e-300)
+    scale = np.sqrt(np.asarray(weight)) / v  # the variance of a variance goes with its square
+    for _ in range(3):
+        design = np.stack([np.maximum(x, 0.0), np.ones_like(x)], axis=1) * scale[:, None]
+        (gain, offset), _residual = optimize.nnls(design, v * scale)
+        scale = np.sqrt(np.asarray(weight)) / np.maximum(gain * np.maximum(x, 0) + offset, 1e-300)
+    return float(gain), float(np.sqrt(offset))
+
+
+def _clipped_variance(values: np.ndarray) -> float:
+    spread = 1.4826 * np.median(np.abs(values))
+    if spread > 0:
+        values = values[np.abs(values) < 5 * spread]
+    return float(np.mean(values**2))
+
+
+def _smooth(y: np.ndarray) -> np.ndarray:
+    """Running mean over five channels: weights must not follow the noise, or channels that count low weigh too much."""
+    return ndimage.uniform_filter1d(np.where(np.isfinite(y), y, 0.0), 5, axis=1, mode="nearest")
+
+
+def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Weights:
+    spectral = [str(d) for d in noise.dims if d not in prepared.dims]
+    sizes = dict(zip(prepared.dims, prepared.shape, strict=True))
+    if len(spectral) > 1 or any(noise.sizes[d] != sizes[str(d)] for d in noise.dims if d in sizes):
+        raise LabelError(f"noise must have dims of the data; it has {dict(noise.sizes)}, the map has {sizes}.")
+    if spectral and noise.sizes[spectral[0]] != prepared.axis.size:
+        raise LabelError(f"noise has {noise.sizes[spectral[0]]} channels, the data have {prepared.axis.size}.")
+    if not bool((noise > 0).all()):
+        raise ParameterError(
+            "noise must be standard deviations above zero everywhere; use da.where(mask) to drop data."
+        )
+    full = noise.expand_dims({d: n for d, n in sizes.items() if d not in noise.dims})
+    rows_of = full.transpose(*prepared.dims, ...).values.reshape(int(np.prod(prepared.shape)), -1)
+
+    def weights(rows: np.ndarray, _y: np.ndarray) -> np.ndarray:
+        sigma = np.asarray(rows_of[rows], dtype=float)
+        return np.ascontiguousarray(1 / (sigma[:, ::-1] if prepared.descending else sigma) ** 2)
+
+    return weights
+
+
+def difference_noise(y: np.ndarray) -> np.ndarray:
+    """Standard deviation of white noise from differences of neighbouring channels, robust against peaks and spikes."""
+    step = np.abs(np.diff(y, axis=1))
+    gap = np.isnan(step)
+    if gap.any():
+        step = np.where(gap, np.nan, step)
+        empty = gap.all(axis=1)
+        step[empty] = 1.0
+        sigma, mean = np.nanmedian(step, axis=1), np.nanmean(step, axis=1)
+    else:
+        sigma, mean = np.median(step, axis=1), step.mean(axis=1)
+    sigma = 1.0484 * np.where(sigma > 0, sigma, mean)  # 1.4826 / sqrt(2)
+    size = np.nanmax(np.abs(y), axis=1, initial=0.0)
+    return np.asarray(np.maximum(np.maximum(sigma, 1e-6 * size), 1e-150))

@@ -1,0 +1,115 @@
+"""Noise read off the data, cosmic rays and masks."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mi_widgets import datasets, peaks
+from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.peaks._spikes import find_spikes
+
+
+@pytest.fixture(scope="module")
+def truth() -> xr.Dataset:
+    return datasets.make_spectral_map(preset="separated", shape=(16, 16), counts=600, seed=21)
+
+
+def with_noise(truth: xr.Dataset, gain: float, read: float) -> xr.DataArray:
+    rng = np.random.default_rng(0)
+    mean = gain * rng.poisson(truth.expected / gain) if gain else truth.expected.values
+    values = mean + rng.normal(0, max(read, 1e-12), truth.expected.shape)
+    return truth.expected.copy(data=values)
+
+
+@pytest.mark.parametrize(("gain", "read"), [(1.0, 0.0), (20.0, 0.0), (0.05, 0.0), (3.0, 15.0), (0.0, 8.0)])
+def test_gain_and_read_noise_are_found(truth: xr.Dataset, gain: float, read: float) -> None:
+    da = (
+        with_noise(truth, gain, read)
+        if gain
+        else (truth.expected + np.random.default_rng(1).normal(0, read, truth.expected.shape))
+    )
+    da.attrs = truth.expected.attrs
+    fit = peaks.fit_peaks(da, n_peaks=2, likelihood="gaussian", noise="auto")
+    assert fit.attrs["noise_gain"] == pytest.approx(gain, rel=0.08, abs=0.02)
+    assert fit.attrs["noise_read"] == pytest.approx(read, rel=0.08, abs=1.0 + np.sqrt(gain))
+    assert float(fit.reduced_deviance.mean()) == pytest.approx(1, abs=0.08)
+    z = np.abs(fit.center - truth.true_center) / fit.center_stderr
+    assert 0.62 < float((z < 1).mean()) < 0.76
+
+
+@pytest.mark.parametrize("gain", [20.0, 0.05])
+def test_counts_of_a_detector_with_gain(truth: xr.Dataset, gain: float) -> None:
+    da = with_noise(truth, gain, 0.0).clip(min=0)
+    da.attrs = truth.expected.attrs
+    blind = peaks.fit_peaks(da, n_peaks=2)
+    fit = peaks.fit_peaks(da, n_peaks=2, noise="auto")
+    assert float(blind.reduced_deviance.mean()) == pytest.approx(gain, rel=0.1)
+    assert float(fit.reduced_deviance.mean()) == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(fit.center, blind.center, atol=1e-6)
+    ratio = float((fit.center_stderr / blind.center_stderr).mean())
+    assert ratio == pytest.approx(np.sqrt(gain), rel=0.05)
+    z = np.abs(fit.center - truth.true_center) / fit.center_stderr
+    assert 0.62 < float((z < 1).mean()) < 0.76
+
+
+def test_weights_from_the_data_do_not_bias(truth: xr.Dataset) -> None:
+    da = with_noise(truth, 3.0, 5.0)
+    da.attrs = truth.expected.attrs
+    fit = peaks.fit_peaks(da, n_peaks=2, likelihood="gaussian", noise="auto")
+    assert float(fit.amplitude.sum() / truth.true_amplitude.sum()) == pytest.approx(1, abs=0.01)
+
+
+def test_cosmic_rays_are_left_out(truth: xr.Dataset) -> None:
+    da = truth.spectra.copy(deep=True)
+    rng = np.random.default_rng(2)
+    rows = rng.choice(256, 60, replace=False)
+    for row in rows:
+        da[row // 16, row % 16, int(rng.integers(20, 380))] += 3000
+    clean, hit, kept = (
+        peaks.fit_peaks(d, n_peaks=2, robust=r) for d, r in ((truth.spectra, False), (da, False), (da, True))
+    )
+    touched = np.zeros((16, 16), dtype=bool)
+    touched.ravel()[rows] = True
+    off = [np.abs((f.center - clean.center) / clean.center_stderr).max("peak").values for f in (hit, kept)]
+    assert np.median(off[0][touched]) > 1
+    assert off[1][touched].max() < 1.5
+    np.testing.assert_allclose(kept.center.values[~touched], clean.center.values[~touched], atol=0.02)
+    assert (kept.dof.values[touched] < clean.dof.values[touched]).all()
+
+
+def test_lines_are_no_cosmic_rays() -> None:
+    rng = np.random.default_rng(3)
+    x = np.arange(200.0)
+    for width in (4.0, 8.0, 30.0):
+        line = 5000 * np.exp(-4 * np.log(2) * ((x - 100.3) / width) ** 2)
+        assert not find_spikes(rng.poisson(line + 50, (200, 200)).astype(float)).any()
+    empty = rng.normal(0, 3, (200, 200))
+    assert find_spikes(empty).mean() < 1e-4
+    empty[:, 77] += 100
+    assert find_spikes(empty)[:, 77].all()
+
+
+def test_masked_channels_do_not_count(truth: xr.Dataset) -> None:
+    da = truth.spectra[:4, :4].copy(deep=True)
+    inside = (da.energy > 288.5) & (da.energy < 289.5)
+    da.loc[{"energy": inside}] += 4000
+    fit = peaks.fit_peaks(da, n_peaks=2, mask=inside)
+    clean = peaks.fit_peaks(truth.spectra[:4, :4], n_peaks=2)
+    assert (np.abs(fit.center - clean.center) < 2 * clean.center_stderr).all()
+    assert (fit.dof == clean.dof - int(inside.sum())).all()
+    one = xr.zeros_like(da, dtype=bool)
+    one[1, 2] = inside.values
+    local = peaks.fit_peaks(da[..., ::-1], n_peaks=2, mask=one[..., ::-1])
+    assert int(local.dof[1, 2]) == int(local.dof[0, 0]) - int(inside.sum())
+
+
+def test_bad_masks_and_noise(truth: xr.Dataset) -> None:
+    da = truth.spectra[:2, :2]
+    with pytest.raises(DataError, match="DataArray of bool"):
+        peaks.fit_peaks(da, n_peaks=2, mask=da)
+    with pytest.raises(LabelError, match="needs 'energy'"):
+        peaks.fit_peaks(da, n_peaks=2, mask=da.isel(energy=0) > 3)
+    with pytest.raises(ParameterError, match="'auto'"):
+        peaks.fit_peaks(da, n_peaks=2, likelihood="gaussian", noise="guess")
+    with pytest.raises(DataError, match="finds no noise"):
+        peaks.fit_peaks(da * 0 + 3, n_peaks=2, likelihood="gaussian", noise="auto")
