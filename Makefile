@@ -12,9 +12,8 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet $(if $(LOCK),--constraint $(LOCK))
-SOURCES := mi_widgets tests benchmarks data
 
-.PHONY: help lab test check check-style check-types check-floors check-spelling check-notebooks lock screenshots benchmarks wheel clean
+.PHONY: help lab test check check-style check-types check-floors check-spelling check-notebooks lock screenshots wheel clean
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
