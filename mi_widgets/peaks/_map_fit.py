@@ -118,6 +118,11 @@ class MapFit:
     def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
         return fit_block(self.problem, y, self.noise.weights(rows, y), start, engine=self._engine, max_iter=max_iter)
 
+    def starts(self, y: np.ndarray) -> np.ndarray:
+        """Starting values of all spectra by the middle recipe, for methods that do not try several."""
+        known = _starts.recipes(self.problem, ordered=self.ordered)
+        return self._start(np.arange(len(y)), y, known[len(known) // 2])
+
     def _start(self, rows: np.ndarray, y: np.ndarray, recipe: _starts.Recipe | None) -> np.ndarray:
         if recipe is None:
             start = np.zeros((len(rows), self.model.n_parameters))
