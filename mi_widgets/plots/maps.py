@@ -87,6 +87,12 @@ def map_frame(da: xr.DataArray, size: int = 380) -> tuple[int, int]:
     -------
     (int, int)
         Width and height; a square when the two axes have different units or differ more than four times.
+
+    Examples
+    --------
+    >>> from mi_widgets.datasets import make_spectral_map
+    >>> map_frame(make_spectral_map(shape=(8, 16)).spectra.isel(energy=0), size=400)
+    (400, 200)
     """
     if da.ndim != 2:
         return size, size
