@@ -50,6 +50,11 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile pyproject.toml --extra widgets --extra files --constraint requirements.lock \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_35 --quiet --no-header --no-annotate --output-file binder/requirements.txt
 
+# The oldest versions that pyproject.toml allows: make test VENV=.venv-lowest LOCK=build/lowest.txt
+build/lowest.txt: $(VENV)/.installed-dev pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --resolution lowest-direct --python-version 3.11 \
+	  --quiet --no-header --no-annotate --output-file $@
+
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist
 
