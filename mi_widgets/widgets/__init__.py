@@ -6,10 +6,11 @@ from typing import Any
 _LAZY = {
     "Explorer": "mi_widgets.widgets._explorer",
     "PeakMapper": "mi_widgets.widgets.peaks",
+    "View": "mi_widgets.widgets._view",
     "link": "mi_widgets.widgets._select",
 }
 
-__all__ = ["Explorer", "PeakMapper", "link"]
+__all__ = ["Explorer", "PeakMapper", "View", "link"]
 
 
 def __getattr__(name: str) -> Any:

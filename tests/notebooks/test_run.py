@@ -1,5 +1,6 @@
 """Every notebook runs top to bottom in a user's folder, offline and without a browser, in less than a minute."""
 
+import textwrap
 import time
 from pathlib import Path
 
@@ -12,6 +13,31 @@ from mi_widgets.__main__ import copy_notebooks
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
+# Numbers the text speaks of, asserted in the notebook's own kernel after its last cell.
+CHECKS = {
+    "00_start_here": """
+        assert abs(float(line.median()) - 284.4) < 0.1
+        assert 0.3 < float(shift.max() - shift.min()) < 0.7
+        assert 0.005 < float(error.median()) < 0.03
+        assert mapper.state == "idle" and mapper.result is None
+    """,
+    "01_map_peaks": """
+        assert float(fit.status.isin([0, 1]).mean()) == 1
+        assert abs(within[0] - 0.683) < 0.03 and abs(within[1] - 0.954) < 0.02
+        assert 0.95 < float(ratio) < 1.05
+        assert abs(float(fit.reduced_deviance.mean()) - 1) < 0.02
+        again = {"da": spectra}
+        exec(mapper.code, again)
+        assert abs(again["result"].center - fit.center).max() < 1e-9
+        poisson, squares = (
+            float(peaks.fit_peaks(dim.spectra, "energy", n_peaks=2, **o).amplitude.sum() / dim.true_amplitude.sum()) - 1
+            for o in ({}, weighted)
+        )
+        assert abs(poisson) < 0.02 and squares < -0.1
+    """,
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, summary: list[str]) -> None:
@@ -21,6 +47,7 @@ def test_runs_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / ".ipython"))
     notebook = nbformat.read(tmp_path / path.name, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(textwrap.dedent(CHECKS[path.stem])))
     began = time.perf_counter()
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
