@@ -1,5 +1,6 @@
 """Colours, type and limits that every picture shares."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "color_limits",
     "figure_style",
     "is_signed",
+    "nice_unit",
     "palette",
     "plain",
     "text_of",
@@ -68,7 +70,22 @@ def plain(text: object) -> str:
 
 def text_of(da: xr.DataArray) -> str:
     """Name and unit of an array for an axis, such as ``"binding energy (eV)"``, safe to draw."""
-    return plain(axis_label(da))
+    units = str(da.attrs.get("units") or "1")
+    name = axis_label(da.drop_attrs().assign_attrs(long_name=da.attrs.get("long_name") or da.name or ""))
+    return plain(f"{name} ({nice_unit(units)})" if units != "1" else name)
+
+
+def nice_unit(units: str) -> str:
+    """Unit as it is printed: ``"um"`` becomes ``"µm"``, ``"1/cm"`` becomes ``"cm⁻¹"``; others stay.
+
+    Examples
+    --------
+    >>> nice_unit("count * um"), nice_unit("count * (1/cm)")
+    ('count · µm', 'count · cm⁻¹')
+    """
+    out = re.sub(r"\(?\b1/(\w+)\b\)?", r"\1⁻¹", units)
+    out = re.sub(r"\bum\b|\bmicrometer\b", "µm", out)
+    return re.sub(r"\bangstrom\b", "Å", out).replace(" * ", " · ")
 
 
 def is_signed(values: np.ndarray) -> bool:

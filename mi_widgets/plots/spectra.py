@@ -33,6 +33,13 @@ def fit_columns(
     dict of str to dict of str to numpy.ndarray
         ``data``, ``counts`` (the same as a line), ``peak 1`` …, ``background``, ``best fit``, ``residual``; a peak is
         the outline of the area between the background and the background with this peak.
+
+    Examples
+    --------
+    >>> from mi_widgets.datasets import make_spectral_map
+    >>> pixel = make_spectral_map(shape=(2, 2)).spectra.isel(y=0, x=0)
+    >>> sorted(fit_columns(pixel, dim="energy", n_slots=1))
+    ['background', 'best fit', 'counts', 'data', 'peak 1', 'residual']
     """
     x, y = _columns(data, dim)
     fx, best = _columns(evaluated["best_fit"] if evaluated is not None else None, dim)
@@ -183,7 +190,7 @@ def _frame(element: hv.Element, title: str, height: int) -> dict[str, Any]:
 
 def _aligned(plot: Any, _element: Any) -> None:
     """HoloViews hook: both figures leave the same room beside the frame, so that their axes stand in line."""
-    plot.state.min_border_left, plot.state.min_border_right = 72, 18
+    plot.state.min_border_left, plot.state.min_border_right = 72, 44
     for legend in plot.state.legend:
         order = ("data", "best fit", "background")
         legend.items = sorted(legend.items, key=lambda item: order.index(item.label.value))

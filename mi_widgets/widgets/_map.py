@@ -6,7 +6,7 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 import xarray as xr
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import DoubleTap, SelectionGeometry, Tap
 from bokeh.models import BasicTicker, FixedTicker, HoverTool
 
 from mi_widgets.plots._style import STATUS_COLORS, color_limits, is_signed, palette, plain
@@ -63,7 +63,7 @@ class MapPanel:
         flags: Sequence[str] | None = None,
     ) -> None:
         """Draw another map; `flags` are the names of whole numbers 0, 1, 2 … for a map of categories."""
-        element = map_element(da)
+        element = map_element(da.astype(np.float32))  # what the screen shows; half the bytes
         kind = (type(element), da.dims, *((da.shape,) if not isinstance(element, hv.Image) else ()), flags is None)
         limits = (-0.5, len(flags) - 0.5) if flags else color_limits(da, percentile)
         with self.view.lock:
@@ -173,6 +173,7 @@ class MapPanel:
     def _wire(self, view: View) -> None:
         figure = view.figure("map")
         figure.on_event(Tap, self._tapped)
+        figure.on_event(DoubleTap, self._tapped)  # two quick clicks on two pixels are one of these
         figure.on_event(SelectionGeometry, self._dragged)
         flat = len(self.dims) == 1
         hover = None

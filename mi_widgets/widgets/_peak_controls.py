@@ -7,15 +7,18 @@ from typing import Any
 import ipywidgets as ipw
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES
+from mi_widgets.plots._style import nice_unit
 from mi_widgets.widgets._spectrum import N_SLOTS
 
 __all__ = ["DEFAULTS", "LIMITED", "OPTIONS", "PeakControls", "WindowFields", "check_params"]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "lineshape": ("pseudo-voigt", "gaussian", "lorentzian"),
-    "background": ("linear", "constant", "none"),
+    "lineshape": tuple(SHAPES),
+    "background": tuple(BACKGROUNDS),
     "likelihood": ("poisson", "gaussian"),
 }
+_MIXED = "one for each"
 #: Quantities whose limits have fields; others can be given in ``params["bounds"]``.
 LIMITED = ("center", "sigma")
 DEFAULTS: Mapping[str, Any] = {
@@ -25,10 +28,13 @@ DEFAULTS: Mapping[str, Any] = {
     "likelihood": "poisson",
     "window": None,
     "bounds": None,
+    "ties": None,
+    "noise": None,
 }
 _TIPS = {
-    "lineshape": "Shape of every peak. Pseudo-Voigt mixes Gaussian and Lorentzian; the share is fitted.",
-    "background": "Background inside the fit: a straight line, a constant, or none.",
+    "lineshape": "Shape of every peak. Pseudo-Voigt mixes Gaussian and Lorentzian; the share is fitted. "
+    "Different shapes: set_params(lineshape=[...]).",
+    "background": "Background, fitted together with the peaks",
     "likelihood": "poisson for counts, also few of them; gaussian for anything else.",
 }
 
@@ -39,8 +45,11 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= N_SLOTS:
         raise ParameterError(f"n_peaks must be a whole number from 1 to {N_SLOTS}; got {n!r}. Write n_peaks=2.")
     for name, known in OPTIONS.items():
-        if params[name] not in known:
-            raise ParameterError(f"{name} must be one of {', '.join(known)}; got {params[name]!r}.")
+        given = params[name]
+        several = name == "lineshape" and isinstance(given, list) and len(given) == n
+        if not all(one in known for one in (given if several else [given])):
+            each = f", or a list of {n} of them" if name == "lineshape" else ""
+            raise ParameterError(f"{name} must be one of {', '.join(known)}{each}; got {given!r}.")
     window = params["window"]
     if window is not None and (not _is_pair(window) or None in window or not window[0] < window[1]):
         raise ParameterError(f"window must be two numbers, low < high, or None; got {window!r}.")
@@ -96,7 +105,9 @@ class WindowFields(ipw.HBox):
         self.use.on_click(lambda _: on_use())
         for end in self.ends:
             end.observe(self._changed, "value")
-        super().__init__([_field(f"intensity window ({html.escape(units)})", *self.ends, self.whole, self.use)])
+        super().__init__(
+            [_field(f"intensity window ({html.escape(nice_unit(units))})", *self.ends, self.whole, self.use)]
+        )
 
     def show(self, window: tuple[float, float] | None) -> None:
         """Show a window, or the whole axis."""
@@ -151,7 +162,7 @@ class PeakControls(ipw.HBox):
         }
         self.window = _pair(f"Range that is fitted ({units}); empty: the whole axis")
         self.limits = {name: _pair(f"Limits of {name} ({units}); empty: automatic") for name in LIMITED}
-        unit = html.escape(units)
+        unit = html.escape(nice_unit(units))
         fields = [_field("peaks", self.n_peaks)]
         fields += [_field(name.replace("lineshape", "line shape"), w) for name, w in self.choices.items()]
         fields.append(_field(f"fit range ({unit})", *self.window))
@@ -170,7 +181,11 @@ class PeakControls(ipw.HBox):
         try:
             self.n_peaks.value = params["n_peaks"]
             for name, widget in self.choices.items():
-                widget.value = params[name]
+                mixed = isinstance(params[name], list)
+                options = (*OPTIONS[name], _MIXED) if mixed else OPTIONS[name]
+                if tuple(widget.options) != options:
+                    widget.options = options
+                widget.value = _MIXED if mixed else params[name]
             _fill(self.window, params["window"])
             for name, pair in self.limits.items():
                 bound = (params["bounds"] or {}).get(name)
@@ -196,7 +211,7 @@ class PeakControls(ipw.HBox):
             self._on_change(
                 {"n_peaks": self.n_peaks.value, "bounds": bounds or None}
                 | {"window": None if None in window else window}
-                | {name: widget.value for name, widget in self.choices.items()}
+                | {name: widget.value for name, widget in self.choices.items() if widget.value != _MIXED}
             )
         except ParameterError as error:
             self._on_error(error)

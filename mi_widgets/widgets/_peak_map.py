@@ -7,7 +7,7 @@ import ipywidgets as ipw
 import numpy as np
 import xarray as xr
 
-from mi_widgets.labels import axis_label
+from mi_widgets.plots._style import text_of
 from mi_widgets.widgets._peak_controls import _field
 
 __all__ = ["INTENSITY", "MapChoice", "variables_of"]
@@ -120,7 +120,7 @@ class MapChoice(ipw.HBox):
             return da, "status of the fit", [m.replace("_", " ") for m in str(da.attrs["flag_meanings"]).split()]
         error = result.get(f"{name}_stderr")
         shown = error if error is not None and self.kind.value else da
-        title = f"{'std. error of ' if shown is error and error is not None else ''}{axis_label(da)}"
+        title = f"{'std. error of ' if shown is error and error is not None else ''}{text_of(da)}"
         if "peak" in shown.dims:
             at = {"peak": min(self.peak.value or 0, result.sizes["peak"] - 1)}
             shown, title = shown.isel(at, drop=True), f"peak {at['peak'] + 1} · {title}"

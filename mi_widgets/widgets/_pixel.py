@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.plots._style import nice_unit
 from mi_widgets.widgets._peak_controls import _field
 
 __all__ = ["PixelFields"]
@@ -44,7 +45,7 @@ class PixelFields(ipw.HBox):
         boxes = []
         for dim, coord in coords.items():
             units = str(coord.attrs.get("units", "1")) if coord is not None else "1"
-            caption = html.escape(dim if units in ("", "1") else f"{dim} ({units})")
+            caption = html.escape(dim if units in ("", "1") else f"{dim} ({nice_unit(units)})")
             if dim in map_dims:
                 widget = ipw.Text(
                     "", continuous_update=False, layout={"width": "88px"},

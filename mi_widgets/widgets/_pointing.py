@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mi_widgets.plots._style import nice_unit
+
 __all__ = ["Pointing", "is_region", "short"]
 
 
@@ -64,7 +66,7 @@ class Pointing:
         words = []
         for dim, value in selection.items():
             units = str(self._da[dim].attrs.get("units", "1")) if dim in self._da.coords else "1"
-            tail = f" {units}" if units not in ("", "1") else ""
+            tail = f" {nice_unit(units)}" if units not in ("", "1") else ""
             if isinstance(value, list):
                 words.append(f"{dim} {short(value[0])} to {short(value[-1])}{tail}")
             else:

@@ -76,11 +76,13 @@ class Worker:
 
     def cancel(self) -> bool:
         """End the running job now; the part that is being computed is dropped, what was finished is kept."""
+        job = self._job
+        if job is None:
+            return False
+        job.cancelled.set()  # before the lock: the worker may hold it to draw
         with self._lock:
-            job = self._job
-            if job is None:
+            if self._job is not job:
                 return False
-            job.cancelled.set()
             self._job = None
             self._on_end("cancelled", job.part, None)
             return True
@@ -108,7 +110,7 @@ class Worker:
             _log.debug("a run failed", exc_info=True)
             job.error, state = error, "failed"
         with self._lock:
-            if job.cancelled.is_set():
+            if self._job is not job:
                 return
             self._job = None
             self._on_end(state, job.part, job.error)

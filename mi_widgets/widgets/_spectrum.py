@@ -92,7 +92,7 @@ class SpectrumPanel:
     def _wire(self, view: View) -> None:
         figure = view.figure("data")
         figure.on_event(SelectionGeometry, self._dragged)
-        set_tools(figure, "width", tip="Drag a window: the map shows its intensity")
+        set_tools(figure, "width", tip="Drag a window: the map shows its intensity", location="right")
         residual = view.figure("residual")
         set_tools(residual, None)
         residual.y_range.update(start=-4.4, end=4.4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from mi_widgets.plots._style import PEAK_COLORS
+from mi_widgets.plots._style import PEAK_COLORS, nice_unit
 
 __all__ = ["fit_table", "no_fit", "plus_minus"]
 
@@ -56,7 +56,8 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
     str
         A table and a line with background, deviance and status; text from the data is escaped.
     """
-    names = [n for n in _COLUMNS if n in fit]
+    others = [str(n) for n in fit.data_vars if fit[n].dims == ("peak",) and not str(n).endswith("_stderr")]
+    names = [n for n in _COLUMNS if n in fit] + [n for n in others if n not in (*_COLUMNS, "sigma")]
     head = "".join(f"<th>{html.escape(_NAMES.get(n, n))}{_unit(fit[n])}</th>" for n in names)
     rows = []
     for i in range(fit.sizes.get("peak", 0)):
@@ -98,7 +99,7 @@ def _cell(ds: xr.Dataset, name: str) -> str:
 
 def _unit(da: xr.DataArray) -> str:
     units = str(da.attrs.get("units", "1"))
-    return "" if units in ("", "1") else f' <span class="mi-unit">{html.escape(units)}</span>'
+    return "" if units in ("", "1") else f' <span class="mi-unit">{html.escape(nice_unit(units))}</span>'
 
 
 def _status(fit: xr.Dataset) -> str:

@@ -10,7 +10,7 @@ import traitlets
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.labels import axis_label
+from mi_widgets.plots._style import nice_unit, text_of
 from mi_widgets.runs import Part
 from mi_widgets.widgets._explorer import Explorer, snap
 from mi_widgets.widgets._export import ExportBar
@@ -281,8 +281,8 @@ class PeakMapper(Explorer):
         if self.map is None or self.map_choice.variable.value != INTENSITY:
             return
         units = str(self.data[self.dim].attrs.get("units", ""))
-        where = f"{window[0]:.5g} to {window[1]:.5g} {units}" if window else "whole axis"
-        title = f"{axis_label(da)} · {where}"
+        where = f"{window[0]:.5g} to {window[1]:.5g} {nice_unit(units)}" if window else "whole axis"
+        title = f"{text_of(da)} · {where}"
         self.map.show(da, title=title, percentile=self.map_choice.percentile.value)
 
     def _window_dragged(self, low: float, high: float, final: bool) -> None:
