@@ -1,3 +1,6 @@
-"""Mathematics that two or more topics share; empty until a second topic needs something of the first."""
+"""Mathematics that two or more topics share, on labelled arrays; scikit-learn's estimators are passed as instances."""
 
-__all__: list[str] = []
+from mi_widgets.methods.cluster import cluster
+from mi_widgets.methods.decompose import decompose
+
+__all__ = ["cluster", "decompose"]

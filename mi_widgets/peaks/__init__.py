@@ -1,9 +1,20 @@
 """Peak mapping: every spectrum of a map fitted at once, with standard errors and a status for each."""
 
+from mi_widgets.peaks.character import character_map, track_peaks
 from mi_widgets.peaks.em import iter_em
 from mi_widgets.peaks.evaluate import evaluate, to_lmfit
 from mi_widgets.peaks.fit import fit_peaks, iter_fit_peaks
 from mi_widgets.peaks.maps import integrate_window
 from mi_widgets.peaks.select import select_n_peaks
 
-__all__ = ["evaluate", "fit_peaks", "integrate_window", "iter_em", "iter_fit_peaks", "select_n_peaks", "to_lmfit"]
+__all__ = [
+    "character_map",
+    "evaluate",
+    "fit_peaks",
+    "integrate_window",
+    "iter_em",
+    "iter_fit_peaks",
+    "select_n_peaks",
+    "to_lmfit",
+    "track_peaks",
+]
