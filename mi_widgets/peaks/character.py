@@ -79,7 +79,7 @@ def _feature(fit: xr.Dataset, name: str) -> xr.DataArray:
     spread = 1.4826 * abs(values - middle).median(over)
     if f"{name}_stderr" in fit:
         error = fit[f"{name}_stderr"].median(over)
-        spread = xr.where(error > spread, error, spread)
+        spread = spread.where(~(error > spread), error)
     return ((values - middle) / spread.where(spread > 0, 1.0)).drop_attrs()
 
 
