@@ -142,7 +142,7 @@ def color_limits(da: xr.DataArray, percentile: tuple[float, float] = (2.0, 98.0)
 
 def palette(signed: bool = False, name: str | None = None) -> Sequence[str]:
     """Perceptually uniform colours: viridis, or blue to red through white for signed values."""
-    return list(hv.plotting.util.process_cmap(name or ("CET_D1" if signed else "viridis"), 256))
+    return list(hv.plotting.util.process_cmap(name or ("coolwarm" if signed else "viridis"), 256))
 
 
 def figure_style(plot: Any, _element: Any) -> None:

@@ -211,7 +211,7 @@ def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float,
 
 def _roomy(plot: Any, _element: Any) -> None:
     """HoloViews hook: room for any tick label, so that nothing moves when the numbers change."""
-    plot.state.min_border_left, plot.state.min_border_right = 66, 92
+    plot.state.min_border_left, plot.state.min_border_right = 66, 128
     if "colorbar" in plot.handles:
         plot.handles["colorbar"].update(title=None, major_label_text_font_size="11px", major_label_text_color="#4a535c")
 

@@ -207,7 +207,7 @@ def _styled(element: hv.Element) -> hv.Element:
             "counts": {"color": DATA_COLOR, "line_width": 0.8, "alpha": 0.35, "show_legend": False},
             "background": {"color": BACKGROUND_COLOR, "line_width": 1.4, "line_dash": "dashed"},
             "best fit": {"color": FIT_COLOR, "line_width": 2},
-            "residual": {"color": DATA_COLOR, "line_width": 1, "interpolation": "steps-mid"},
+            "residual": {"color": DATA_COLOR, "line_width": 1},
         }[name]
     return element.opts(**style, backend="bokeh")
 

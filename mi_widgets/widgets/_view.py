@@ -243,7 +243,7 @@ class View(anywidget.AnyWidget):
     def _frames(self) -> list[dict[str, Any]]:
         figures = {id(p.handles["plot"]): p.handles["plot"] for p in self._parts.values()}
         return [
-            {"id": f.id, "width": f.frame_width, "height": f.frame_height, "beside": 150}
+            {"id": f.id, "width": f.frame_width, "height": f.frame_height, "beside": 198}
             for f in figures.values()
             if f.frame_width and f.frame_height
         ]

@@ -133,7 +133,10 @@ class PeakMapper(Explorer):
             description="Fit pixel", tooltip="Fit the pointed spectrum alone, to try the parameters"
         )
         self.fit_pixel_button.on_click(self.guard(lambda _: self.fit_pixel()))
-        self.run_bar.children = (self.fit_pixel_button, *self.run_bar.children)
+        if self.at.dims:
+            self.run_bar.children = (self.fit_pixel_button, *self.run_bar.children)
+        else:
+            self.run_bar.unit, self.run_bar.run_button.description = "spectrum", "Fit"
         self.controls = PeakControls(
             self.params, units=units, on_change=self.guard(lambda c: self.set_params(**c)), on_error=self.show_error
         )

@@ -136,7 +136,8 @@ def test_cancel_keeps_the_part_and_second_clicks_do_no_harm(page: Page, lab: Ser
     open_mapper(page, lab, "cancel", LONG)
     page.evaluate("""() => {
         const all = () => [...document.querySelectorAll(".mi-runbar button")];
-        window.clickBoth = (text) => { for (const i of [1, 2]) all().find((b) => b.innerText.trim() === text).click(); };
+        window.clickBoth = (text) => {
+          for (let i = 0; i < 2; i++) all().find((b) => b.innerText.trim() === text).click(); };
         window.timedCancel = () => {
             const t0 = performance.now(), chip = () => document.querySelector(".mi-chip-cancelled");
             clickBoth("Cancel");
