@@ -30,7 +30,9 @@ SPECTRAL_DIMS: Mapping[str, str] = {
     "frequency": "Hz",
     "mass_to_charge": "1",
     "two_theta": "degree",
+    "bias": "V",
     "time": "s",
+    "channel": "1",
 }
 
 

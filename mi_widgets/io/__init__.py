@@ -1,6 +1,18 @@
 """Files to labelled arrays and back: one small module per family of formats."""
 
+from mi_widgets.io._hyperspy import from_hyperspy, to_hyperspy
+from mi_widgets.io._nexus import write_nexus
 from mi_widgets.io._read import list_formats, read_netcdf, read_spectra
-from mi_widgets.io._write import write_csv, write_netcdf
+from mi_widgets.io._write import write_csv, write_netcdf, write_zarr
 
-__all__ = ["list_formats", "read_netcdf", "read_spectra", "write_csv", "write_netcdf"]
+__all__ = [
+    "from_hyperspy",
+    "list_formats",
+    "read_netcdf",
+    "read_spectra",
+    "to_hyperspy",
+    "write_csv",
+    "write_netcdf",
+    "write_nexus",
+    "write_zarr",
+]

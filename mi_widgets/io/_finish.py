@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
-from mi_widgets.errors import DataError, FileFormatError
+from mi_widgets.errors import DataError, FileFormatError, ParameterError
+from mi_widgets.labels import SPECTRAL_DIMS
 
-__all__ = ["METADATA_LIMIT", "bounded_json", "finish_spectra", "plain_attrs", "widen"]
+__all__ = ["METADATA_LIMIT", "bounded_json", "finish_image", "finish_spectra", "plain_attrs", "widen", "with_axis"]
 
 #: Longest ``original_metadata`` text; HDF5 keeps an attribute beside its variable only below 64 kB.
 METADATA_LIMIT = 30_000
@@ -55,10 +56,25 @@ def finish_spectra(
     da = da.transpose(*first, *[d for d in ("y", "x") if d in da.dims], spectral)
     for dim in da.dims[:-1]:
         da = _usable_position(da, str(dim))
+    return _labelled(da, "spectra", path, reader, metadata)
+
+
+def finish_image(
+    da: xr.DataArray, *, path: Path, reader: str, metadata: Mapping[str, Any] | None = None
+) -> xr.DataArray:
+    """Check an image, which has no spectral dimension, and give it its final form."""
+    if da.size == 0:
+        raise DataError(f"{path.name} holds no values: dims {dict(da.sizes)}. Was the measurement stopped early?")
+    for dim in da.dims:
+        da = _usable_position(da, str(dim))
+    return _labelled(da, "image", path, reader, metadata)
+
+
+def _labelled(da: xr.DataArray, name: str, path: Path, reader: str, metadata: Mapping[str, Any] | None) -> xr.DataArray:
     da = widen(da, path.name)
     if isinstance(da.data, np.ndarray):
         _check_values(da.values, path)
-    da.name = "spectra"
+    da.name = name
     attrs = plain_attrs(da.attrs)
     attrs.setdefault("source", path.name)
     history = {"function": "mi_widgets.io.read_spectra", "version": __version__}
@@ -69,6 +85,24 @@ def finish_spectra(
     da.attrs = {"units": "1", "long_name": "intensity", **lead, **attrs}
     da.encoding = {}
     return da
+
+
+def with_axis(da: xr.DataArray, axis: Any, units: str | None, file_name: str) -> xr.DataArray:
+    """Replace the spectral axis by given values."""
+    dim = str(da.dims[-1])
+    given = axis.values if isinstance(axis, xr.DataArray) else np.asarray(axis)
+    if given.dtype.kind not in "buif" or given.shape != (da.sizes[dim],):
+        raise ParameterError(
+            f"axis must hold {da.sizes[dim]} numbers, one for each channel of {file_name}; got shape {given.shape} of "
+            f"{given.dtype}."
+        )
+    _check_axis(given, dim, Path("axis"))
+    stated = axis.attrs if isinstance(axis, xr.DataArray) else {}
+    unit = units or str(stated.get("units") or da[dim].attrs.get("units", "1"))
+    if unit == "1":
+        unit = SPECTRAL_DIMS.get(dim, "1")
+    long_name = str(stated.get("long_name") or da[dim].attrs.get("long_name", dim)).removesuffix(" (channel)")
+    return da.assign_coords({dim: (dim, given.astype(float), {"units": unit, "long_name": long_name})})
 
 
 def _check_axis(axis: np.ndarray, spectral: str, path: Path) -> None:

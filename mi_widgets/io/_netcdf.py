@@ -11,7 +11,7 @@ from mi_widgets.io._hdf5 import check_heaps
 from mi_widgets.io._units import Quantity, compound_unit, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
-__all__ = ["SUFFIXES", "check_size", "open_dataset", "read", "stays_on_disk"]
+__all__ = ["SUFFIXES", "check_size", "from_dataset", "open_dataset", "read", "stays_on_disk"]
 
 SUFFIXES = frozenset({".nc", ".nc4", ".cdf", ".netcdf"})
 LAZY_BYTES = 1_000_000_000
@@ -74,6 +74,20 @@ def read(
 ) -> xr.DataArray:
     """Read the spectra of a netCDF file; see `mi_widgets.io.read_spectra`."""
     ds = open_dataset(path, lazy=lazy)
+    return from_dataset(ds, path, variable=variable, dim=dim, units=units, lazy=lazy)
+
+
+def from_dataset(
+    ds: xr.Dataset,
+    path: Path,
+    *,
+    variable: str | int | None,
+    dim: str | None,
+    units: str | None,
+    lazy: bool | None,
+    reader: str = "netcdf",
+) -> xr.DataArray:
+    """Find the spectra among the variables of an open Dataset and give them their final form."""
     da, spectral, quantity = _choose(ds, path, variable, dim)
     on_disk = stays_on_disk(ds.nbytes, lazy)
     attrs = {**plain_attrs(da.attrs), **{k: v for k, v in plain_attrs(ds.attrs).items() if k in _GLOBAL}}
@@ -103,7 +117,7 @@ def read(
     da.attrs = attrs
     if on_disk:
         da = da.chunk({d: -1 if d == quantity.dim else "auto" for d in da.dims})
-    return finish_spectra(da, quantity.dim, path=path, reader="netcdf", metadata=left)
+    return finish_spectra(da, quantity.dim, path=path, reader=reader, metadata=left)
 
 
 def _spectral_dim(da: xr.DataArray, dim: str | None) -> tuple[str, Quantity] | None:
@@ -114,7 +128,8 @@ def _spectral_dim(da: xr.DataArray, dim: str | None) -> tuple[str, Quantity] | N
     found = None
     for name in map(str, da.dims):
         attrs = da[name].attrs if name in da.coords else {}
-        quantity = SPECTRAL_DIMS.get(name) and Quantity(name, SPECTRAL_DIMS[name], name.replace("_", " "))
+        known = name in SPECTRAL_DIMS and (name != "channel" or not attrs)
+        quantity = Quantity(name, SPECTRAL_DIMS[name], name.replace("_", " ")) if known else None
         quantity = quantity or spectral_quantity(name) or spectral_quantity("", plain_unit(attrs.get("units")))
         quantity = quantity or (attrs.get("long_name") and spectral_quantity(str(attrs["long_name"]))) or None
         # time is spectral only where nothing else is: a series of spectra has both

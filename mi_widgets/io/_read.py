@@ -1,16 +1,18 @@
 """Open a file of spectra, whatever its format."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mi_widgets.errors import FileFormatError, MIWidgetsError, ParameterError
-from mi_widgets.io import _netcdf, _rosettasciio, _text
+from mi_widgets.io import _hdf5_data, _igor, _nanonis, _netcdf, _numpy, _rosettasciio, _text, _vamas, _zarr
+from mi_widgets.io._finish import with_axis
 
 __all__ = ["READERS", "Reader", "list_formats", "read_netcdf", "read_spectra"]
 
@@ -27,17 +29,26 @@ class Reader:
         Suffixes with the dot, lower case, that it opens here and now.
     text : str
         What it reads, for people.
+    takes : callable, optional
+        Whether it opens this file, where a suffix belongs to several formats.
     """
 
     read: Callable[..., xr.DataArray]
     suffixes: Callable[[], frozenset[str]]
     text: str
+    takes: Callable[[Path], bool] = field(default=lambda path: True)  # noqa: ARG005
 
 
 #: Format name -> reader; the first that knows a suffix opens it. A new family of formats is one line here.
 READERS: dict[str, Reader] = {
     "netcdf": Reader(_netcdf.read, lambda: _netcdf.SUFFIXES, "netCDF, ours and others'"),
+    "vamas": Reader(_vamas.read, lambda: _vamas.SUFFIXES, "VAMAS, ISO 14976: XPS, AES, SIMS"),
+    "igor": Reader(_igor.read, lambda: _igor.SUFFIXES, "Igor waves and packed experiments"),
+    "nanonis": Reader(_nanonis.read, lambda: _nanonis.SUFFIXES, "Nanonis spectra, grids, scans", _nanonis.takes),
     "text": Reader(_text.read, lambda: _text.SUFFIXES, "CSV and text columns"),
+    "numpy": Reader(_numpy.read, lambda: _numpy.SUFFIXES, "NumPy arrays"),
+    "zarr": Reader(_zarr.read, lambda: _zarr.SUFFIXES, "Zarr folders (optional extra)"),
+    "hdf5": Reader(_hdf5_data.read, lambda: _hdf5_data.SUFFIXES, "HDF5 and NeXus of any layout", _hdf5_data.takes),
     "rosettasciio": Reader(_rosettasciio.read, _rosettasciio.suffixes, "Renishaw, Horiba, Gatan … (optional extra)"),
 }
 
@@ -55,6 +66,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"CDF\x01", "a netCDF file"),
     (b"CDF\x02", "a netCDF file"),
     (b"WDF1", "a Renishaw .wdf file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"VAMAS Surface", "a VAMAS file"),
+    (b":NANONIS_VERSION:", "a Nanonis scan"),
 )
 
 
@@ -65,6 +79,7 @@ def read_spectra(
     variable: str | int | None = None,
     dim: str | None = None,
     units: str | None = None,
+    axis: Sequence[float] | np.ndarray | xr.DataArray | None = None,
     lazy: bool | None = None,
 ) -> xr.DataArray:
     r"""Read a spectrum, a line scan or a spectral map as a calibrated, labelled array.
@@ -75,15 +90,19 @@ def read_spectra(
     Parameters
     ----------
     path : path-like
-        The file.
-    format : {"netcdf", "text", "rosettasciio"}, optional
+        The file; for Zarr, the folder.
+    format : {"netcdf", "vamas", "igor", "nanonis", "text", "numpy", "zarr", "hdf5", "rosettasciio"}, optional
         By default the file's suffix decides; see `list_formats`.
     variable : str or int, optional
-        Which variable (netCDF) or which signal by title or number (other formats), when a file holds several.
+        Which one, when a file holds several, by name or number: variable (netCDF, Zarr), path of a data set (HDF5),
+        array (.npz), block or region or corresponding variable (VAMAS: ``"C 1s"``, ``"transmission"``,
+        ``"C 1s/transmission"``), wave (Igor), channel (Nanonis: ``"Current (A)"``), column or signal (others).
     dim : str, optional
         Name of the spectral dimension, when the file does not tell: ``"energy"``, ``"raman_shift"`` …
     units : str, optional
         Unit of the spectral axis, when the file does not tell.
+    axis : array_like, optional
+        Values of the spectral axis, instead of those in the file or of the channel numbers where it has none.
     lazy : bool, optional
         True leaves the values on disk (dask array), False loads them; by default files above 1 GB stay on disk where
         the format can.
@@ -91,10 +110,11 @@ def read_spectra(
     Returns
     -------
     xarray.DataArray
-        Named ``spectra``, dims ``(y, x, <spectral>)`` as far as present, the spectral one named as in
-        `mi_widgets.labels.SPECTRAL_DIMS` and last; coordinates with ``units`` that pint reads. Attributes:
-        ``units``, ``long_name``, ``title``, ``source``, ``history`` and ``original_metadata`` (JSON text, shortened
-        to 30,000 characters).
+        Named ``spectra``, dims ``(y, x, <spectral>)`` as far as present (``(block, <spectral>)`` for blocks of VAMAS
+        that are no map), the spectral one named as in `mi_widgets.labels.SPECTRAL_DIMS` and last; coordinates with
+        ``units`` that pint reads. Attributes: ``units``, ``long_name``, ``title``, ``source``, ``history`` and
+        ``original_metadata`` (JSON text, shortened to 30,000 characters). A Nanonis .sxm holds no spectra: one channel
+        comes as ``image``, dims ``(direction, y, x)``.
 
     Raises
     ------
@@ -107,7 +127,7 @@ def read_spectra(
     ParameterError
         An option is unknown, or the file holds several spectra and `variable` does not choose one.
     MissingDependencyError
-        The format needs the optional package rosettasciio.
+        The format needs an optional package: rosettasciio, zarr.
 
     Examples
     --------
@@ -121,7 +141,8 @@ def read_spectra(
     file = _existing(path)
     name = _reader_name(file, format)
     options = {"variable": variable, "dim": dim, "units": units, "lazy": lazy}
-    return _guarded(file, name, lambda: READERS[name].read(file, **options))
+    da: xr.DataArray = _guarded(file, name, lambda: READERS[name].read(file, **options))
+    return da if axis is None else with_axis(da, axis, units, file.name)
 
 
 def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -184,8 +205,9 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         raise FileFormatError(f"there is no file {str(file)!r} (looked in {Path.cwd()}): {error}") from error
     if file.is_dir():
-        raise FileFormatError(f"{file} is a folder. Give the path of one file in it.")
-    if size == 0:
+        if not _zarr.is_store(file):
+            raise FileFormatError(f"{file} is a folder. Give the path of one file in it.")
+    elif size == 0:
         raise FileFormatError(f"{file.name} is empty (0 bytes). Copy or export it again.")
     return file
 
@@ -195,9 +217,9 @@ def _reader_name(file: Path, format_name: str | None) -> str:
         if format_name not in READERS:
             raise ParameterError(f"format must be one of {', '.join(map(repr, READERS))}; got {format_name!r}.")
         return format_name
-    suffix = file.suffix.lower()
+    suffix = ".zarr" if file.is_dir() else file.suffix.lower()
     for name, reader in READERS.items():
-        if suffix in reader.suffixes():
+        if suffix in reader.suffixes() and reader.takes(file):
             return name
     _rosettasciio.require(file)
     raise FileFormatError(
@@ -222,6 +244,8 @@ def _guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
 
 def _seems(file: Path) -> str:
     """Say what the first bytes of a file tell, as ``", which begins as a PNG image"``; empty if they tell nothing."""
+    if file.is_dir():
+        return ""
     with file.open("rb") as stream:
         start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     for magic, text in _MAGIC:

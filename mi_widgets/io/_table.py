@@ -10,7 +10,7 @@ import numpy as np
 from mi_widgets.errors import DataError, FileFormatError
 from mi_widgets.io._units import parse_label, plain_unit, spectral_quantity
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "parse_table", "read_table"]
 
 _COMMENT = ("#", "%", "//", "!")
 _HEADER_LINES = 10_000
@@ -29,7 +29,7 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Read the numbers of a text file, with line numbers for messages."""
-    return _parse(_decode(path), path)
+    return parse_table(_decode(path), path)
 
 
 def _decode(path: Path) -> list[str]:
@@ -76,17 +76,18 @@ def _dialect(line: str) -> tuple[str | None, bool] | None:
     return None
 
 
-def _content(lines: list[str]) -> Iterator[tuple[int, str, bool]]:
+def _content(lines: list[str], first_line: int) -> Iterator[tuple[int, str, bool]]:
     """Give number, text and whether it is a comment, of every line that is not blank."""
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first_line):
         text = line.strip(" \r\n\ufeff")
         if text.strip():
             yield number, text, text.startswith(_COMMENT)
 
 
-def _parse(lines: list[str], path: Path) -> Table:
+def parse_table(lines: list[str], path: Path, *, first_line: int = 1) -> Table:
+    """Read the numbers of the lines of a file, of which the first has the number `first_line`."""
     header: list[str] = []
-    content = _content(lines)
+    content = _content(lines, first_line)
     number, text, dialect = 0, "", None
     for number, text, comment in content:  # noqa: B007 - both are used below
         dialect = None if comment else _dialect(text)

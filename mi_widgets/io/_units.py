@@ -31,9 +31,10 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
     (r"energy|energies", "energy", "energy"),
     (r"^wave$", "wavenumber", "wavenumber"),
     (r"shift", "raman_shift", "Raman shift"),
+    (r"^(sample.?)?bias\b|^v_?b(ias)?$", "bias", "bias"),
     (r"^time$|^delay$|arrival.?time", "time", "time"),
 )
-_BY_UNIT = {"eV": "energy", "1/cm": "wavenumber", "Hz": "frequency", "s": "time", "degree": "two_theta"}
+_BY_UNIT = {"eV": "energy", "1/cm": "wavenumber", "Hz": "frequency", "s": "time", "degree": "two_theta", "V": "bias"}
 
 _SAME_UNIT = {
     "": "1", "none": "1", "undefined": "1", "-": "1", "dimensionless": "1",

@@ -1,9 +1,10 @@
-"""Write arrays and results: netCDF that opens identical, CSV that other programs read."""
+"""Write arrays and results: netCDF and Zarr that open identical, CSV that other programs read."""
 
 import csv
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.io._zarr import is_store, require
 
-__all__ = ["write_csv", "write_netcdf"]
+__all__ = ["as_dataset", "check_storable", "replace_file", "write_csv", "write_netcdf", "write_zarr"]
 
 
 def write_netcdf(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -48,25 +50,90 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], 
     >>> write_netcdf(xr.Dataset({"a": ("x", [1.0, 2.0])}), file).name
     'a.nc'
     """
-    ds = _as_dataset(data, "write_netcdf")
-    _check_attrs(ds, "")
-    for name, variable in ds.variables.items():
-        _check_attrs(variable, f" of {name!r}")
-        if variable.dtype.kind == "c":
-            raise DataError(
-                f"netCDF holds no complex numbers: {name!r}. Write {name}_real and {name}_imag as two variables."
-            )
-        if variable.dtype.kind == "O" and not all(isinstance(v, str) for v in variable.values.flat):
-            raise DataError(
-                f"netCDF holds numbers and text; {name!r} holds Python objects. Convert with .astype(float)."
-            )
+    ds = as_dataset(data, "write_netcdf")
+    check_storable(ds, "netCDF")
     ds = ds.drop_encoding()
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in ds.variables.items():
         encoding[name] = {"_FillValue": None} if variable.dtype.kind == "f" else {}
         if variable.dtype.kind in "iuf" and variable.size > 256:
             encoding[name] |= {"zlib": True, "complevel": 4, "shuffle": True}
-    return _replace(path, overwrite, lambda file: ds.to_netcdf(file, engine="h5netcdf", encoding=encoding))
+    return replace_file(path, overwrite, lambda file: ds.to_netcdf(file, engine="h5netcdf", encoding=encoding))
+
+
+def write_zarr(
+    data: xr.Dataset | xr.DataArray,
+    path: str | os.PathLike[str],
+    *,
+    chunks: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a Zarr folder, block by block, that ``xarray.open_zarr`` gives back identical and lazy.
+
+    A chunked array is never held in memory as a whole. The folder appears whole or not at all.
+
+    Parameters
+    ----------
+    data : xarray.Dataset or xarray.DataArray
+        What to write; an array without a name is called ``spectra``.
+    path : path-like
+        Where; the folder that it lies in must exist. The usual suffix is ``.zarr``.
+    chunks : mapping, optional
+        Length of a chunk along each dimension; by default those of the data, else about 10 MB with the last
+        dimension whole.
+    overwrite : bool
+        Whether a store of this name may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    ParameterError
+        The store exists and `overwrite` is False, the folder does not exist, or `chunks` names no dimension.
+    DataError
+        Values or attributes that Zarr cannot hold: objects, None, bool, dict, complex numbers.
+    MissingDependencyError
+        The package zarr is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> store = write_zarr(xr.Dataset({"a": ("x", [1.0, 2.0])}), pathlib.Path(tempfile.mkdtemp()) / "a.zarr")
+    >>> xr.open_zarr(store, chunks=None).a.values
+    array([1., 2.])
+    """
+    require("write_zarr")
+    ds = as_dataset(data, "write_zarr")
+    check_storable(ds, "Zarr")
+    if unknown := set(chunks or {}) - set(map(str, ds.dims)):
+        raise ParameterError(f"write_zarr: chunks name {sorted(unknown)}, the data have dims {tuple(ds.dims)}.")
+    ds = ds.drop_encoding()
+    encoding: dict[Any, dict[str, Any]] = {}
+    for name, variable in ds.variables.items():
+        if variable.chunks is not None:
+            if chunks:
+                ds[name] = ds[name].chunk({d: n for d, n in chunks.items() if d in variable.dims})
+            ds[name] = ds[name].unify_chunks() if not chunks else ds[name]
+        elif variable.ndim:
+            encoding[name] = {"chunks": _chunk_shape(variable, chunks or {})}
+        if variable.dtype.kind == "f":
+            encoding.setdefault(name, {})["_FillValue"] = None
+    # format 2: what other programs read as well, and its metadata can be kept together
+    return replace_file(
+        path, overwrite, lambda store: ds.to_zarr(store, zarr_format=2, consolidated=True, encoding=encoding)
+    )
+
+
+def _chunk_shape(variable: xr.Variable, wanted: Mapping[str, int]) -> tuple[int, ...]:
+    shape = [max(1, min(int(wanted.get(str(d), n)), n)) for d, n in zip(variable.dims, variable.shape, strict=True)]
+    for i, d in enumerate(variable.dims[:-1]):
+        rest = variable.dtype.itemsize * int(np.prod(shape[i + 1 :]))
+        if str(d) not in wanted:
+            shape[i] = max(1, min(shape[i], 10_000_000 // max(1, rest)))
+    return tuple(shape)
 
 
 def write_csv(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -104,7 +171,7 @@ def write_csv(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, 
     >>> print(write_csv(da, pathlib.Path(tempfile.mkdtemp()) / "a.csv").read_text().splitlines()[0])
     energy (eV),spectra
     """
-    ds = _as_dataset(data, "write_csv")
+    ds = as_dataset(data, "write_csv")
     columns = _columns(ds)
 
     def write(file: Path) -> None:
@@ -113,10 +180,10 @@ def write_csv(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, 
             writer.writerow(columns)
             writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
-    return _replace(path, overwrite, write)
+    return replace_file(path, overwrite, write)
 
 
-def _as_dataset(data: Any, who: str) -> xr.Dataset:
+def as_dataset(data: Any, who: str) -> xr.Dataset:
     if isinstance(data, xr.DataArray):
         return data.to_dataset(name=data.name or "spectra")
     if isinstance(data, xr.Dataset):
@@ -124,12 +191,27 @@ def _as_dataset(data: Any, who: str) -> xr.Dataset:
     raise DataError(f"{who} needs an xarray Dataset or DataArray; got {type(data).__name__}.")
 
 
-def _check_attrs(holder: xr.Dataset | xr.Variable, where: str) -> None:
+def check_storable(ds: xr.Dataset, what: str) -> None:
+    """Raise `DataError` for values and attributes that files of this format cannot hold."""
+    _check_attrs(ds, "", what)
+    for name, variable in ds.variables.items():
+        _check_attrs(variable, f" of {name!r}", what)
+        if variable.dtype.kind == "c":
+            raise DataError(
+                f"{what} holds no complex numbers: {name!r}. Write {name}_real and {name}_imag as two variables."
+            )
+        if variable.dtype.kind == "O" and not all(isinstance(v, str) for v in variable.values.flat):
+            raise DataError(
+                f"{what} holds numbers and text; {name!r} holds Python objects. Convert with .astype(float)."
+            )
+
+
+def _check_attrs(holder: xr.Dataset | xr.Variable, where: str, what: str) -> None:
     for key, value in holder.attrs.items():
         number = isinstance(value, str | int | float | np.integer | np.floating | np.ndarray | list | tuple)
         if isinstance(value, bool | np.bool_) or not number:
             raise DataError(
-                f"attribute {key!r}{where} is a {type(value).__name__}; netCDF holds text, numbers and lists of them. "
+                f"attribute {key!r}{where} is a {type(value).__name__}; {what} holds text, numbers and lists of them. "
                 f"Write attrs[{key!r}] = str(...) or json.dumps(...)."
             )
 
@@ -169,21 +251,35 @@ def _columns(ds: xr.Dataset) -> dict[str, np.ndarray]:
     return columns
 
 
-def _replace(path: str | os.PathLike[str], overwrite: bool, write: Callable[[Path], object]) -> Path:
+def replace_file(path: str | os.PathLike[str], overwrite: bool, write: Callable[[Path], object]) -> Path:
     """Write beside the target, then move: a good file is never lost to a full disk or a stopped kernel."""
     target = Path(os.fspath(path)).expanduser()
     if not target.parent.is_dir():
         raise ParameterError(f"there is no folder {str(target.parent)!r}. Make it: Path(...).mkdir(parents=True).")
-    if target.is_dir():
+    if target.is_dir() and not is_store(target):
         raise ParameterError(f"{str(target)!r} is a folder. Give the name of a file in it.")
     if target.exists() and not overwrite:
         raise ParameterError(f"{str(target)!r} exists. Write overwrite=True to replace it, or choose another name.")
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         write(part)
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        part.replace(target)
+        if part.is_file():
+            with part.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        if target.is_dir() or (part.is_dir() and target.exists()):  # a folder cannot take another's place at once
+            old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
+            target.rename(old)
+            part.replace(target)
+            _remove(old)
+        else:
+            part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
     return target
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
