@@ -136,9 +136,9 @@ def test_columns_are_those_of_the_elements(spectrum: xr.DataArray) -> None:
             found = parts[name].handles["source"].data
             assert set(found) == set(expected), name
             for key, values in expected.items():
-                np.testing.assert_allclose(found[key], values, err_msg=name)
+                np.testing.assert_allclose(found[key], values, rtol=1e-6, err_msg=name)
         assert (np.diff(columns["data"]["axis"]) > 0).all()
-        background, peak = columns["background"]["value"], columns["peak 1"]["y"][: data.size]
+        background, peak = columns["background"]["value"], columns["peak 1"]["y"][data.size :]
         np.testing.assert_allclose(peak, columns["best fit"]["value"], rtol=1e-5)
         assert (peak >= background - 1e-3).all()
 
