@@ -157,7 +157,9 @@ class MapFit:
         if rows.size < np.sum(self.status == NOT_RUN):
             return rows[:0]
         # few spectra: what was tried on the pilots is the fit; it goes on from there to its end
-        self._store(rows, y, self._fit(rows, y, best.parameters))
+        fitted = self._fit(rows, y, best.parameters)
+        fitted.n_iter += best.n_iter
+        self._store(rows, y, fitted)
         return rows
 
     def _block(self, rows: np.ndarray) -> None:
