@@ -59,8 +59,8 @@ def fit_columns(
         curves = curves[:, ::-1] if evaluated[dim].values[0] > evaluated[dim].values[-1] else curves
     for i in range(max(len(curves), n_slots or 0)):
         there = i < len(curves)
-        outline = np.concatenate([fx[::-1], fx]) if there else fx[:0]
-        level = np.concatenate([background[::-1], background + curves[i]]) if there else fx[:0]
+        outline = np.concatenate([fx, fx[::-1]]) if there else fx[:0]
+        level = np.concatenate([background, (background + curves[i])[::-1]]) if there else fx[:0]
         out[f"peak {i + 1}"] = {"x": outline, "y": level}
     return out
 
@@ -77,7 +77,7 @@ def _fit_elements(
         if name.startswith("peak "):
             x, y = columns[name].values()
             n = x.size // 2
-            out[name] = hv.Area((x[n:], y[n:], y[:n][::-1]), axis, ["value", "base"], label=name)
+            out[name] = hv.Area((x[:n], y[n:][::-1], y[:n]), axis, ["value", "base"], label=name)
     for name in ("background", "counts", "data", "best fit"):
         kind = hv.Scatter if name == "data" else hv.Curve
         out[name] = kind(tuple(columns[name].values()), axis, value, label=name)
