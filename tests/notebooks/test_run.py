@@ -21,7 +21,7 @@ CHECKS = {
         assert 0.005 < float(error.median()) < 0.03
         assert mapper.state == "idle" and mapper.result is None
     """,
-    "01_map_peaks": """
+    "02_map_peaks": """
         assert float(fit.status.isin([0, 1]).mean()) == 1
         assert abs(within[0] - 0.683) < 0.03 and abs(within[1] - 0.954) < 0.02
         assert 0.95 < float(ratio) < 1.05
@@ -34,6 +34,21 @@ CHECKS = {
             for o in ({}, weighted)
         )
         assert abs(poisson) < 0.02 and squares < -0.1
+    """,
+    "01_fit_one_spectrum": """
+        assert 50 < len(steps) < 400 and int(fit.n_iter) < 30
+        off = (fit.center.values - map_.true_center[3, 4].values) / fit.center_stderr.values
+        assert abs(off).max() < 3
+        assert bias[1] < -0.1 and abs(bias[0]) < 0.02, "at the last, lowest counts"
+        assert result.params["p0_center"].correl["p1_center"] > 0.8
+    """,
+    "03_choose_number_of_peaks": """
+        assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
+        assert float((chosen.n_peaks[:, 12:] == 1).mean()) > 0.97
+        assert int(straight.n_peaks.min()) > 1
+        assert both.attrs["background"] == "shirley" and (both.n_peaks == 1).all()
+        assert few.attrs["residual_correlation"] > 6 > both.attrs["residual_correlation"]
+        assert float((found.n_peaks == 2).mean()) > 0.95, "with the neighbours"
     """,
 }
 
