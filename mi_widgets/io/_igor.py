@@ -21,6 +21,7 @@ _TYPES = {0x02: "f4", 0x04: "f8", 0x08: "i1", 0x10: "i2", 0x20: "i4", 0x80: "i8"
 _HEAD2, _HEAD5, _WAVE2, _WAVE5 = 16, 64, 110, 320
 _RECORD, _WAVE_RECORD = 8, 3
 _PACKED = (".pxt", ".pxp")
+_BY_UNIT = {"degree": "angle", "rad": "angle", "s": "time", "K": "temperature"}  # of what is not spectral
 
 
 @dataclass
@@ -113,7 +114,7 @@ def _dim_names(wave: Wave, spectral: int, dim: str | None) -> list[str]:
     names = []
     for label in wave.labels:
         title, unit = _title(label)
-        names.append("angle" if unit == "degree" else position_dim(title) if title else "")
+        names.append(_BY_UNIT.get(unit) or (position_dim(title) if title else ""))
     names[spectral] = dim or (quantity.dim if quantity else "energy")
     free = [d for d in ("x", "y", "z") if d not in names]
     for i in range(len(names)):

@@ -82,6 +82,8 @@ def write_nexus(
         if not isinstance(spectra, xr.DataArray):
             raise DataError(f"write_nexus: spectra must be a DataArray; got {type(spectra).__name__}.")
         check_storable(as_dataset(spectra, "write_nexus"), "NeXus")
+    if not ds.data_vars:
+        raise DataError("write_nexus: this Dataset has no variables.")
     measured, fitted = _parts(ds)
     if spectra is not None:
         if "spectra" in measured:

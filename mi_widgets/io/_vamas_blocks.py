@@ -121,7 +121,7 @@ def read_blocks(path: Path) -> Experiment:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    lines = _Lines(re.split(r"\r\n|\n|\r", text), path)
+    lines = _Lines(re.split(r"\r\n|\n|\r", text.rstrip()), path)
     while lines.at < len(lines.lines) and not lines.lines[lines.at].strip():
         lines.at += 1
     if lines.at >= len(lines.lines) or not lines.text().startswith(MAGIC):

@@ -113,10 +113,9 @@ def write_zarr(
     ds = ds.drop_encoding()
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in ds.variables.items():
-        if variable.chunks is not None:
-            if chunks:
-                ds[name] = ds[name].chunk({d: n for d, n in chunks.items() if d in variable.dims})
-            ds[name] = ds[name].unify_chunks() if not chunks else ds[name]
+        if variable.chunks is not None:  # Zarr's chunks are all of one length but for the last
+            longest = dict(zip(map(str, variable.dims), map(max, variable.chunks), strict=True))
+            ds[name] = ds[name].chunk({d: (chunks or {}).get(d, n) for d, n in longest.items()})
         elif variable.ndim:
             encoding[name] = {"chunks": _chunk_shape(variable, chunks or {})}
         if variable.dtype.kind == "f":

@@ -73,7 +73,7 @@ def test_format_overrides_the_suffix(tmp_path):
     path = tmp_path / "spectrum.dat2"
     path.write_text("energy (eV) counts\n".replace(") ", ")\t") + "1\t2\n2\t3\n")
     assert read_spectra(path, format="text").size == 2
-    with pytest.raises(ParameterError, match="format must be one of 'netcdf', .*'rosettasciio'; got 'excel'"):
+    with pytest.raises(ParameterError, match=r"format must be one of 'netcdf', .*'rosettasciio'; got 'excel'"):
         read_spectra(path, format="excel")
     upper = tmp_path / "A.CSV"
     upper.write_text("energy (eV),counts\n1,2\n2,3\n")
