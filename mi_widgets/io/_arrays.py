@@ -83,7 +83,8 @@ def from_arrays(
         chunks = {i: -1 if i == spectral else "auto" for i in range(len(array.shape))}
         values = dask.array.from_array(values, chunks=chunks)  # type: ignore[no-untyped-call]
     else:
-        values = np.asarray(values[...])
+        values = values[...]
+        values = np.array(values) if isinstance(values, np.memmap) else np.asarray(values)
     quantity = _quantity(scales[spectral], dim)
     names = _dim_names(scales, spectral, quantity.dim)
     coords: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """HDF5 of any layout: a data set chosen by its path, its axes from dimension scales or NeXus attributes."""
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ _LONGEST = 10_000_000
 
 
 def takes(path: Path) -> bool:
-    """Tell whether no format of an instrument is recognised in an HDF5 file."""
+    """Tell whether no format that rosettasciio reads better is recognised in an HDF5 file."""
     with path.open("rb") as stream:
         if stream.read(4) != b"\x89HDF":
             return True  # and complain about it
+    if importlib.util.find_spec("rsciio") is None:
+        return True
     try:
-        check_heaps(path)
         with h5py.File(path, "r") as file:
             return not any(str(name).startswith(_FOREIGN) for name in file)
     except (OSError, ValueError, RuntimeError, KeyError):

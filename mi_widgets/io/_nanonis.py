@@ -183,14 +183,15 @@ def _grid(path: Path, head: bytes, variable: str | int | None, dim: str | None, 
 
 
 def _sweep(header: dict[str, str], parameters: np.ndarray, n_points: int, path: Path) -> np.ndarray:
-    """Axis from the start and end that are kept with every spectrum, which must be the same for all."""
+    """Axis from the segments of a multi-line sweep, else from the start and end kept with every spectrum."""
+    segments = [key for key in header if key.lower().startswith("segment start")]
+    if segments or header.get("Filetype", "Linear") != "Linear":
+        return _segments(segments[0] if segments else "", header, n_points, path)
     listed = ";".join(header.get(key, "") for key in ("Fixed parameters", "Experiment parameters")).split(";")
     listed = [name.strip() for name in listed if name.strip()]
-    segments = [part for part in header.get("MultiLine Settings", "").split(";") if part.strip()]
-    if len(segments) > 1 or not {"Sweep Start", "Sweep End"} <= set(listed):
+    if not {"Sweep Start", "Sweep End"} <= set(listed):
         raise FileFormatError(
-            f"{path.name}: its sweep is not given by one start and one end ({len(segments)} segments). Export the "
-            "spectra as ASCII from Nanonis."
+            f"{path.name}: its sweep is not given by one start and one end. Export the spectra as ASCII from Nanonis."
         )
     ends = [listed.index("Sweep Start"), listed.index("Sweep End")]
     if max(ends) >= parameters.shape[1]:
@@ -201,6 +202,28 @@ def _sweep(header: dict[str, str], parameters: np.ndarray, n_points: int, path: 
             f"{path.name}: its spectra are swept over different ranges, so they share no axis. Export them one by one."
         )
     return np.linspace(limits[0, 0], limits[0, 1], n_points)
+
+
+def _segments(key: str, header: dict[str, str], n_points: int, path: Path) -> np.ndarray:
+    """Join lines of steps; where one begins at the end of the line before, that point was measured once."""
+    titles = [re.sub(r"\s*\(.*?\)", "", title).strip().lower() for title in key.split(",")]
+    axis = np.empty(0)
+    try:
+        at = [titles.index(name) for name in ("segment start", "segment end", "steps")]
+        for row in header[key].split(";"):
+            start, end, steps = (float(row.split(",")[i]) for i in at)
+            if not 1 <= steps <= n_points:
+                break
+            line = np.linspace(start, end, int(steps))
+            axis = np.concatenate([axis, line[1:] if axis.size and axis[-1] == start else line])
+    except (KeyError, ValueError, IndexError):
+        axis = np.empty(0)
+    if axis.size != n_points:
+        raise FileFormatError(
+            f"{path.name}: the segments of its sweep ({header.get(key, 'not given')[:80]!r}) do not give its "
+            f"{n_points} points. Export the spectra as ASCII from Nanonis."
+        )
+    return axis
 
 
 def _places(header: dict[str, str], nx: int, ny: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -247,6 +270,9 @@ def _numbers(header: dict[str, list[str]], key: str, path: Path) -> list[float]:
 
 def _scan(path: Path, head: bytes, variable: str | int | None) -> xr.DataArray:
     header, start = _scan_header(head)
+    kind = " ".join(header.get("SCANIT_TYPE", ["FLOAT MSBFIRST"])).split()
+    if kind != ["FLOAT", "MSBFIRST"]:
+        raise FileFormatError(f"{path.name} holds numbers of type {' '.join(kind)[:40]!r}; FLOAT MSBFIRST is read.")
     nx, ny = (_whole(f"{v:g}", "the number of pixels", path) for v in _numbers(header, "SCAN_PIXELS", path)[:2])
     if not nx or not ny:
         raise DataError(f"{path.name} holds no values: {ny} x {nx} pixels.")
@@ -266,7 +292,7 @@ def _scan(path: Path, head: bytes, variable: str | int | None) -> xr.DataArray:
             "are left. Copy it again."
         )
     image = data.reshape(n_images, ny, nx).astype("float32")
-    first_backward = not both[channel] and rows[channel][3].lower().startswith("back")
+    first_backward = not both[channel] and rows[channel][3].lower().startswith("b")
     backward = slice(0, None) if first_backward else slice(1, None)
     image[backward] = image[backward, :, ::-1]  # recorded right to left
     if "".join(header.get("SCAN_DIR", [])).strip() == "down":

@@ -82,12 +82,25 @@ def test_grid_that_was_stopped(make, save):
         ("Channels", '""', "holds no values"),
         ("# Parameters (4 byte)", "1", "1 parameters for 5 names"),
         ("Fixed parameters", '"nothing"', "not given by one start and one end"),
-        ("MultiLine Settings", '"0,1,2;1,2,3"', r"\(2 segments\)"),
+        ("Filetype", "MLS", "the segments of its sweep .'not given'. do not give its 5 points"),
+        ("Segment Start (V), Segment End (V), Steps (xn)", "0,1,3;1,2,2", "do not give its 5 points"),
+        ("Segment Start (V), Segment End (V), Steps (xn)", "0,1,1e12", "do not give its 5 points"),
+        ("Segment Start (V), Segment End (V)", "0,1", "do not give its 5 points"),
     ],
 )
 def test_grid_headers_that_are_wrong(make, save, key, value, text):
     with pytest.raises(MIWidgetsError, match=text):
         read_spectra(save(make.grid(CUBE, **{key: value})), variable=0)
+
+
+def test_grid_of_several_segments(make, save):
+    key = "Segment Start (V), Segment End (V), Settling (s), Steps (xn), Lockin"
+    header = {"Filetype": "MLS", key: "1,0,1E-3,3,0;0,-4,1E-3,3,0"}
+    da = read_spectra(save(make.grid(CUBE, **header)), variable=0)
+    assert da.bias.values.tolist() == [1, 0.5, 0, -2, -4]
+    turned = {**header, key: "0,1,1E-3,3,0;1,0.5,1E-3,3,0"}
+    with pytest.raises(DataError, match=r"bias 0\.5 appears 2 times"):
+        read_spectra(save(make.grid(CUBE, **turned)), variable=0)
 
 
 def test_grid_without_positions_and_with_unequal_sweeps(make, save):
@@ -168,6 +181,7 @@ def test_scans_that_are_wrong(make, save):
         (b"       4       3\n", b" 0 3\n", "holds no values"),
         (b"       4       3\n", b" -4 3\n", "number of pixels is '-4'"),
         (b"DATA_INFO", b"OTHER", "lists no channels"),
+        (b"FLOAT", b"DOUBLE", "type 'DOUBLE MSBFIRST'"),
         (b"\x1a\x04", b"\0\0", "no mark"),
         (b"SCAN_RANGE", b"OTHER", "no numbers for 'SCAN_RANGE'"),
     ]:
