@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mi_widgets.io._netcdf import from_dataset, stays_on_disk
 __all__ = ["SUFFIXES", "is_store", "read", "require"]
 
 SUFFIXES = frozenset({".zarr"})
+_METADATA = (".zarray", ".zmetadata", "zarr.json")
 _MARKS = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
 # Everything else is refused: a store may name a codec that unpickles, or one that another package registers.
 _CODECS = frozenset(
@@ -77,35 +79,76 @@ def _check_claims(ds: xr.Dataset, path: Path, n_files: int, n_bytes: int) -> Non
 
 
 def _check_store(path: Path) -> tuple[int, int]:
-    """Number and size of the files; raise if metadata name a codec that is not known to be harmless."""
+    """Number and size of the files; raise for codecs that are not known to be harmless and for cut-off chunks."""
     n_files = n_bytes = 0
     found = False
-    for folder, _, files in os.walk(path):
-        for name in files:
-            file = Path(folder, name)
-            size = file.stat().st_size
+    packed: dict[Path, bool] = {}
+    for name, _, files in os.walk(path):
+        folder = Path(name)
+        packed[folder] = packed.get(folder.parent, False)
+        for mark in set(files) & set(_METADATA):
+            found = True
+            metadata = _metadata(folder / mark, path)
+            _check_codecs(metadata, path)
+            packed[folder] |= mark != ".zmetadata" and _ends_with_blosc(metadata, path)
+        for file in files:
+            size = (folder / file).stat().st_size
             n_files, n_bytes = n_files + 1, n_bytes + size
-            if name in (".zarray", ".zmetadata", "zarr.json"):
-                found = True
-                if size > _METADATA_BYTES:
-                    raise FileFormatError(f"{path.name}: {name} has {size} bytes, too many for metadata: damaged.")
-                with file.open("rb") as stream:
-                    _check_codecs(json.load(stream), path)
+            if packed[folder] and not file.startswith(".z") and file != "zarr.json":
+                _check_blosc(folder / file, size, path)
     if not found:
         raise FileFormatError(f"{path.name} holds no Zarr arrays: no .zarray and no zarr.json. Copy the whole folder.")
     return n_files, n_bytes
+
+
+def _metadata(file: Path, path: Path) -> Any:
+    size = file.stat().st_size
+    if size > _METADATA_BYTES:
+        raise FileFormatError(f"{path.name}: {file.name} has {size} bytes, too many for metadata: damaged.")
+    with file.open("rb") as stream:
+        return json.load(stream)
+
+
+def _name(codec: Any) -> str | None:
+    name = codec.get("id") or codec.get("name") if isinstance(codec, Mapping) else codec
+    return None if name is None else str(name).removeprefix("numcodecs.")
 
 
 def _check_codecs(metadata: Any, path: Path) -> None:
     for key, value in _entries(metadata):
         if key in ("compressor", "filters", "codecs", "index_codecs"):
             for codec in value if isinstance(value, list) else [value]:
-                name = codec.get("id") or codec.get("name") if isinstance(codec, Mapping) else codec
-                if name is not None and str(name).removeprefix("numcodecs.") not in _CODECS:
+                name = _name(codec)
+                if name is not None and name not in _CODECS:
                     raise FileFormatError(
-                        f"{path.name} is packed with {str(name)[:40]!r}, which is not opened: it may run what the file "
+                        f"{path.name} is packed with {name[:40]!r}, which is not opened: it may run what the file "
                         "holds. Write the store again with zlib, zstd or blosc."
                     )
+
+
+def _ends_with_blosc(metadata: Any, path: Path) -> bool:
+    """Tell whether the chunks of an array are what Blosc wrote."""
+    if not isinstance(metadata, Mapping):
+        raise FileFormatError(f"{path.name}: the metadata of an array are no JSON object. Copy the store again.")
+    codecs = metadata.get("codecs") or [*(metadata.get("filters") or []), metadata.get("compressor")]
+    names = [name for codec in codecs if (name := _name(codec)) not in (None, "crc32c", "crc32", "adler32")]
+    if "blosc" in names[:-1]:
+        raise FileFormatError(
+            f"{path.name}: an array is packed twice, by {' and '.join(map(str, names))}. Pack it once."
+        )
+    return names[-1:] == ["blosc"]
+
+
+def _check_blosc(file: Path, size: int, path: Path) -> None:
+    """Raise if a chunk is shorter than it says: numcodecs (0.16) reads on behind its end and ends the process."""
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    claimed, block, packed = struct.unpack_from("<3I", head, 4) if len(head) == 16 else (0, 0, 2**32)
+    if packed > size or block > claimed or claimed > 64_000_000 + 2000 * size:
+        raise FileFormatError(
+            f"{path.name}: the chunk {file.relative_to(path).as_posix()} of {size} bytes is cut off or damaged. Copy "
+            "the store again."
+        )
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:

@@ -280,6 +280,24 @@ def test_zarr_codecs_that_could_run_something_are_refused(made, tmp_path):
     assert read_spectra(store).size > 1
 
 
+def test_zarr_chunks_that_are_cut_off_do_not_end_the_process(made, tmp_path):
+    """numcodecs 0.16 reads behind the end of a Blosc chunk that is shorter than it says."""
+    store = write_zarr(made.spectra, tmp_path / "a.zarr", chunks={"y": 3})
+    assert json.loads((store / "spectra" / ".zarray").read_text())["compressor"]["id"] == "blosc"
+    chunk = store / "spectra" / "1.0.0"
+    whole = chunk.read_bytes()
+    for bad in (whole[:-1], whole[:30], whole[:5], whole[:4] + b"\xff" * 12 + whole[16:]):
+        chunk.write_bytes(bad)
+        for lazy in (False, True):
+            with pytest.raises(FileFormatError, match=r"chunk spectra/1\.0\.0 of \d+ bytes is cut off or damaged"):
+                read_spectra(store, lazy=lazy)
+    chunk.write_bytes(whole)
+    np.testing.assert_array_equal(read_spectra(store), made.spectra)
+    _edit(store, "spectra/.zarray", filters=[{"id": "blosc"}])
+    with pytest.raises(FileFormatError, match="packed twice, by blosc and blosc"):
+        read_spectra(store)
+
+
 def test_zarr_that_is_damaged_or_claims_too_much(made, tmp_path):
     store = write_zarr(made.spectra, tmp_path / "a.zarr")
     meta = json.loads((store / "spectra" / ".zarray").read_text())

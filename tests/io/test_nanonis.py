@@ -94,7 +94,7 @@ def test_grid_headers_that_are_wrong(make, save, key, value, text):
 
 
 def test_grid_of_several_segments(make, save):
-    key = "Segment Start (V), Segment End (V), Settling (s), Steps (xn), Lockin"
+    key = "Segment Start (V), Segment End (V), Settling (s), Steps (xn), Lock-in"
     header = {"Filetype": "MLS", key: "1,0,1E-3,3,0;0,-4,1E-3,3,0"}
     da = read_spectra(save(make.grid(CUBE, **header)), variable=0)
     assert da.bias.values.tolist() == [1, 0.5, 0, -2, -4]

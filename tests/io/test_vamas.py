@@ -178,7 +178,7 @@ def _line(path, old, new, tmp_path):
         ("\n5.0\n", "\n5_0\n", "a number expected, found '5_0'"),
         ("\n5.0\n", "\ninf\n", "1 values are infinite"),
         ("NORM", "NORMAL", "an experiment mode .* expected, found 'NORMAL'"),
-        ("REGULAR", "REGULER", "REGULAR, IRREGULAR or MAPPING expected"),
+        ("REGULAR", "REGULAAR", "REGULAR, IRREGULAR or MAPPING expected"),
         ("\n2\nfirst comment", "\n-2\nfirst comment", "number of comment lines, 0 or more, expected"),
         ("kinetic energy\neV\n100.0\n0.5", "kinetic energy\neV\n100.0\n0", r"energy 100 appears 4 times"),
         ("kinetic energy\neV\n100.0\n0.5", "kinetic energy\neV\n1e37\n0.5", "states no start and increment"),
