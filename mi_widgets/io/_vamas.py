@@ -27,7 +27,8 @@ def read(
 ) -> xr.DataArray:
     """Read the blocks of a VAMAS file; see `mi_widgets.io.read_spectra`.
 
-    The abscissa stays as it is stored; its ``long_name`` tells kinetic from binding energy. Blocks with one abscissa
+    The abscissa stays as it is stored; its ``long_name`` tells kinetic from binding energy, and the attributes
+    ``excitation_energy`` and ``work_function`` (eV) convert one into the other. Blocks with one abscissa
     become a map (experiment mode MAP) or a dimension ``block``. `variable` chooses blocks by number, by name or by
     species and transition (``"C 1s"``), or another corresponding variable by its label, or both:
     ``"C 1s/transmission"``.
