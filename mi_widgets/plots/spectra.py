@@ -200,15 +200,22 @@ def _styled(element: hv.Element) -> hv.Element:
     name = element.label
     if name.startswith("peak "):
         color = PEAK_COLORS[(int(name.split()[1]) - 1) % len(PEAK_COLORS)]
-        style = {"color": color, "fill_alpha": 0.28, "line_color": color, "line_width": 1.2, "show_legend": False}
+        style: dict[str, Any] = {
+            "color": color,
+            "fill_alpha": 0.28,
+            "line_color": color,
+            "line_width": 1.2,
+            "show_legend": False,
+        }
     else:
-        style = {
-            "data": {"color": DATA_COLOR, "size": 3.2, "alpha": 0.85},
+        plain_styles: dict[str, dict[str, Any]] = {
+            "data": {"color": DATA_COLOR, "line_color": None, "size": 3.8, "alpha": 0.9},
             "counts": {"color": DATA_COLOR, "line_width": 0.8, "alpha": 0.35, "show_legend": False},
             "background": {"color": BACKGROUND_COLOR, "line_width": 1.4, "line_dash": "dashed"},
             "best fit": {"color": FIT_COLOR, "line_width": 2},
             "residual": {"color": DATA_COLOR, "line_width": 1},
-        }[name]
+        }
+        style = plain_styles[name]
     return element.opts(**style, backend="bokeh")
 
 

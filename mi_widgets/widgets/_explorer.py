@@ -14,8 +14,8 @@ import xarray as xr
 
 from mi_widgets.errors import LabelError, MIWidgetsError, ParameterError
 from mi_widgets.runs import Part
+from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._run import RunBar, Worker
-from mi_widgets.widgets._view import AppLock
 
 __all__ = ["STATES", "Explorer", "snap"]
 

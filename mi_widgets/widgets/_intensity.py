@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.runs import Part
+from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._run import Worker
-from mi_widgets.widgets._view import AppLock
 
 __all__ = ["IntensityPainter"]
 

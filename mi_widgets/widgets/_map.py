@@ -11,8 +11,9 @@ from bokeh.models import BasicTicker, FixedTicker, HoverTool
 
 from mi_widgets.plots._style import STATUS_COLORS, color_limits, is_signed, palette, plain
 from mi_widgets.plots.maps import map_element, plot_map
+from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._tools import set_tools
-from mi_widgets.widgets._view import AppLock, View
+from mi_widgets.widgets._view import View
 
 __all__ = ["MapPanel"]
 

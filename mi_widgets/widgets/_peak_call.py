@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError
+from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import find_spectral_dim, require_axis, require_numeric
 
 __all__ = ["FitCall", "checked_dim"]
@@ -25,8 +25,8 @@ class FitCall:
 
     def __init__(self, da: xr.DataArray, dim: str) -> None:
         self.dim = dim
-        axis = da[dim].values
-        self._ascending = bool(axis[0] <= axis[-1])
+        self._axis = da[dim].values
+        self._ascending = bool(self._axis[0] <= self._axis[-1])
 
     def options(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments."""
@@ -35,6 +35,18 @@ class FitCall:
     def part(self, da: xr.DataArray, window: Any) -> xr.DataArray:
         """The spectra within a window, in the order of their axis; all for None."""
         return da.sel(self._where(window)) if window else da
+
+    def window(self, window: Any) -> tuple[float, float] | None:
+        """The two ends in order, or `ParameterError` where they hold no channel."""
+        if window is None:
+            return None
+        low, high = sorted(float(v) for v in window)
+        if not np.any((self._axis >= low) & (self._axis <= high)):
+            raise ParameterError(
+                f"the window {low:g} to {high:g} holds no channel; "
+                f"the axis runs from {self._axis.min():g} to {self._axis.max():g}."
+            )
+        return low, high
 
     def code(self, params: Mapping[str, Any]) -> str:
         """Lines that give the result from ``da``."""

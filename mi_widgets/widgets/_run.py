@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as ipw
 
 from mi_widgets.runs import Part
-from mi_widgets.widgets._view import AppLock
+from mi_widgets.widgets._lock import AppLock
 
 __all__ = ["RunBar", "Worker", "duration"]
 

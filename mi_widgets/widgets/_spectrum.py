@@ -10,8 +10,9 @@ from bokeh.events import SelectionGeometry
 
 from mi_widgets.plots._style import plain
 from mi_widgets.plots.spectra import fit_columns, plot_fit
+from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._tools import set_tools
-from mi_widgets.widgets._view import AppLock, View
+from mi_widgets.widgets._view import View
 
 __all__ = ["N_SLOTS", "SpectrumPanel"]
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.plots._style import PEAK_COLORS, nice_unit
 
-__all__ = ["fit_table", "no_fit", "plus_minus"]
+__all__ = ["fit_table", "header_text", "no_fit", "plus_minus"]
 
 _EMPTY = (
     "No fit yet. Choose the number of peaks, then <b>Fit pixel</b> to try it here or <b>Fit map</b> for all pixels."
@@ -78,6 +78,18 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
     return (
         f'<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
         f'<div class="mi-table-note">{_status(fit)}{line}</div>'
+    )
+
+
+def header_text(da: xr.DataArray, dim: str, state: str) -> str:
+    """HTML above a widget: name and size of the data, escaped, and the state of the fit."""
+    sizes = " × ".join(f"{da.sizes[d]}" for d in da.dims if d != dim)
+    name = str(da.attrs.get("title") or da.attrs.get("long_name") or da.name or "spectra")
+    text = f"{sizes} spectra × " if sizes else "one spectrum, "
+    chip = {"idle": "not fitted"}.get(state, state)
+    return (
+        f'<span class="mi-title">{html.escape(name)}</span><span class="mi-sizes">{text}{da.sizes[dim]:,} channels'
+        f'</span><span class="mi-chip mi-chip-{state}" role="status">{chip}</span>'
     )
 
 

@@ -35,6 +35,9 @@ function quickStyles(bokeh) {
     if (!ask || ask.mi_widgets) return;
     proto._get_css_value = function (name) { return this.obj.model.document?.mi_widgets ? "" : ask.call(this, name); };
     proto._get_css_value.mi_widgets = true;
+    // Every repaint writes the same style sheets again, and the browser computes all styles anew.
+    const { InlineStyleSheet } = bokeh.require("core/dom"), update = InlineStyleSheet.prototype._update;
+    InlineStyleSheet.prototype._update = function (css) { if (this.el.textContent !== css) update.call(this, css); };
   } catch { /* another version of Bokeh: only slower */ }
 }
 
@@ -43,7 +46,11 @@ class Painter {
   constructor() { this.dirty = new Map(); this.painted = 0; }
   adopt(views) {
     for (const view of views) {
-      if (typeof view.throttled_paint === "function") view.throttled_paint = () => this.want(view);
+      if (typeof view.throttled_paint === "function") {
+        view.throttled_paint = () => this.want(view);
+        const size = view.base_font_size;                   // asked for with every label, and does not change
+        Object.defineProperty(view, "base_font_size", { get: () => size, configurable: true });
+      }
       this.adopt(view.child_views ?? []);
     }
   }

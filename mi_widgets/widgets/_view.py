@@ -2,13 +2,10 @@
 
 import json
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from weakref import WeakSet
+from typing import Any
 
 import anywidget
 import bokeh
@@ -22,79 +19,13 @@ from bokeh.embed.util import standalone_docs_json_and_render_items
 from holoviews.plotting.bokeh.element import ElementPlot, OverlayPlot
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.widgets._lock import AppLock
 
-__all__ = ["AppLock", "View"]
+__all__ = ["View"]
 
 _HERE = Path(__file__).parent
 _BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 _log = logging.getLogger("mi_widgets")
-
-
-class _Core:
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.depth = 0
-        self.views: WeakSet[View] = WeakSet()
-        self.into: _Core | None = None
-
-
-class AppLock:
-    """Re-entrant lock of one application; letting go of it sends what its views have collected.
-
-    Callbacks come from the main thread, from subshell threads of the kernel and from the worker; every one
-    of them takes this lock, so a Bokeh document never sees two at a time, and what one callback changes
-    travels to the page as one message per view.
-    """
-
-    def __init__(self) -> None:
-        self._core = _Core()
-        self._held: list[_Core] = []
-
-    def share(self, other: "AppLock") -> None:
-        """Make two applications use one lock, so that they can change each other without waiting for ever."""
-        with self, other:
-            mine, theirs = self._find(), other._find()
-            if mine is not theirs:
-                for view in theirs.views:
-                    mine.views.add(view)
-                theirs.into = mine
-
-    def add(self, view: "View") -> None:
-        """Let this lock send what `view` collects."""
-        with self:
-            self._find().views.add(view)
-
-    def flush(self) -> None:
-        """Send what the views have collected so far, before something slower is done."""
-        with self:
-            for view in list(self._find().views):
-                view._flush()
-
-    def _find(self) -> _Core:
-        while self._core.into is not None:
-            self._core = self._core.into
-        return self._core
-
-    def __enter__(self) -> Self:
-        while True:
-            core = self._find()
-            core.lock.acquire()
-            if core is self._find():  # else the lock was merged into another one while this thread waited
-                core.depth += 1
-                self._held.append(core)
-                return self
-            core.lock.release()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        core = self._held.pop()
-        try:
-            if core.depth == 1:
-                self.flush()
-        finally:
-            core.depth -= 1
-            core.lock.release()
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -255,7 +186,9 @@ class View(anywidget.AnyWidget):
         with self.lock:
             self._events.append(event)
 
-    def _flush(self) -> None:
+    def _flush(self, last: bool = True) -> None:
+        if not (last or self._events):
+            return  # an acknowledgement alone can wait
         ack, self._ack = self._ack, None
         events, self._events = self._events, []
         message: dict[str, Any] = {"k": "ack"}

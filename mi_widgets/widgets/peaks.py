@@ -1,6 +1,5 @@
 """PeakMapper: a spectral image, its fit, and every pixel's spectrum, in one place."""
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ from mi_widgets.widgets._peak_map import INTENSITY, MapChoice
 from mi_widgets.widgets._pixel import PixelFields
 from mi_widgets.widgets._pointing import Pointing, is_region
 from mi_widgets.widgets._spectrum import SpectrumPanel
-from mi_widgets.widgets._table import fit_table, no_fit
+from mi_widgets.widgets._table import fit_table, header_text, no_fit
 
 __all__ = ["PeakMapper"]
 
@@ -159,16 +158,7 @@ class PeakMapper(Explorer):
         self.children = [self.header, main, self.controls, self.run_bar, self.message, fold]
 
     def _show_header(self) -> None:
-        da = self.data
-        sizes = " × ".join(f"{da.sizes[d]}" for d in self.at.dims)
-        name = str(da.attrs.get("title") or da.attrs.get("long_name") or da.name or "spectra")
-        text = f"{sizes} spectra × " if sizes else "one spectrum, "
-        chip = {"idle": "not fitted"}.get(self.state, self.state)
-        self.header.value = (
-            f'<span class="mi-title">{html.escape(name)}</span><span class="mi-sizes">{text}'
-            f"{da.sizes[self.dim]:,} channels</span>"
-            f'<span class="mi-chip mi-chip-{self.state}" role="status">{chip}</span>'
-        )
+        self.header.value = header_text(self.data, self.dim, self.state)
 
     # ---- the fit -------------------------------------------------------------------------------------------
 
@@ -301,16 +291,7 @@ class PeakMapper(Explorer):
 
     @traitlets.validate("window")
     def _window_valid(self, proposal: Any) -> Any:
-        value = proposal["value"]
-        if value is None:
-            return None
-        low, high = sorted(float(v) for v in value)
-        axis = self.data[self.dim].values
-        if not np.any((axis >= low) & (axis <= high)):
-            raise ParameterError(
-                f"the window {low:g} to {high:g} holds no channel; the axis runs from {axis.min():g} to {axis.max():g}."
-            )
-        return low, high
+        return self.call.window(proposal["value"])
 
     def _fit_here_only(self) -> None:
         """Take the window as fit range."""

@@ -10,7 +10,8 @@ from bokeh.events import Tap
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.plots import plot_map
-from mi_widgets.widgets._view import AppLock, View
+from mi_widgets.widgets._lock import AppLock
+from mi_widgets.widgets._view import View
 
 
 @pytest.fixture
