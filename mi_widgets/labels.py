@@ -251,6 +251,8 @@ def require_axis(da: xr.DataArray, dim: str, *, who: str) -> np.ndarray:
 def find_spectral_dim(da: xr.DataArray, default: str | None = "error") -> str | None:
     """Name of the spectral dimension: a known name, else the last dimension with a unit that is no length.
 
+    ``time`` is taken only where no other known name is there: a series of spectra has both.
+
     Parameters
     ----------
     da : xarray.DataArray
@@ -274,8 +276,8 @@ def find_spectral_dim(da: xr.DataArray, default: str | None = "error") -> str | 
     'energy'
     """
     known = [str(d) for d in da.dims if d in SPECTRAL_DIMS]
-    if known:
-        return known[-1]
+    if known:  # a series in time has another axis beside it
+        return ([d for d in known if d != "time"] or known)[-1]
     lengths = {"", "1", "m", "mm", "um", "µm", "micrometer", "nm", "pm", "angstrom", "Å"}
     other = [str(d) for d in da.dims if d in da.coords and da[d].attrs.get("units", "") not in lengths]
     if other:
