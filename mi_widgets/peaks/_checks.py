@@ -12,6 +12,7 @@ from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, Parameter
 from mi_widgets.labels import require_axis, require_numeric
 from mi_widgets.peaks._model import Model
 
+STATISTICS = ("deviance", "reduced_deviance", "dof", "bic", "n_iter", "status")  # of every fit, beside its parameters
 READ_BYTES = 64 * 2**20  # looked at at once when the whole map is scanned
 
 
@@ -84,6 +85,13 @@ def prepare(
     axis = require_axis(da, dim, who=who)
     if "peak" in da.dims:
         raise LabelError(f"{who}: 'peak' is the dimension of the result. Rename yours: da.rename(peak='part').")
+    taken = [
+        str(c) for c in (*da.dims, *da.coords) if c != dim and str(c).removesuffix("_stderr") in _results_of(model)
+    ]
+    if taken:
+        raise LabelError(
+            f"{who}: {taken[0]!r} is the name of a result. Rename yours: da.rename({{{taken[0]!r}: 'my_{taken[0]}'}})."
+        )
     need = model.n_parameters + 1
     if axis.size < need:
         kinds = " and ".join(dict.fromkeys(model.lineshapes))
@@ -112,6 +120,10 @@ def prepare(
     )
 
 
+def _results_of(model: Model) -> tuple[str, ...]:
+    return (*model.peak_names, *model.background_names, "peak", "fwhm", "height", *STATISTICS)
+
+
 def lay_out_mask(mask: xr.DataArray, da: xr.DataArray, dim: str) -> np.ndarray:
     """Mask of some of the dims of the data as rows."""
     if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
@@ -123,10 +135,28 @@ def lay_out_mask(mask: xr.DataArray, da: xr.DataArray, dim: str) -> np.ndarray:
         raise LabelError(
             f"mask has {dict(mask.sizes)}; it needs {dim!r}, and may have other dims of the data {dict(da.sizes)}."
         )
+    for d in mask.dims:
+        require_same_labels("mask", mask, str(d), da.coords.get(d))
     if mask.ndim == 1:
         return np.asarray(mask.values)[None]
-    full = mask.broadcast_like(da).transpose(*(d for d in da.dims if d != dim), dim)
-    return np.asarray(full.values).reshape(-1, da.sizes[dim])
+    full = mask.drop_vars(list(mask.coords)).expand_dims({d: n for d, n in da.sizes.items() if d not in mask.dims})
+    return np.asarray(full.transpose(..., *da.dims).values).reshape(-1, da.sizes[dim])
+
+
+def require_same_labels(what: str, given: xr.DataArray, dim: str, labels: Any) -> None:
+    """Raise where an array that goes with the data has other labels, or has them in another order."""
+    if labels is None or dim not in given.coords:
+        return
+    mine, theirs = np.asarray(labels), np.asarray(given[dim].values)
+    same = np.array_equal(mine, theirs)
+    if not same and mine.shape == theirs.shape and mine.dtype.kind in "iuf" and theirs.dtype.kind in "iuf":
+        step = np.abs(np.diff(mine)).min(initial=np.inf)  # labels that went through a file in single precision
+        same = bool((np.abs(mine - theirs) <= 0.01 * min(step, 1e300)).all())
+    if not same:
+        raise LabelError(
+            f"{what} has other labels along {dim!r} than the data, or has them in another order. "
+            f"Write {what}.reindex_like(da, method='nearest'), or drop its labels: {what}.drop_vars({dim!r})."
+        )
 
 
 def likelihood_of(likelihood: str, noise: Any, prepared: Prepared) -> bool:
@@ -168,6 +198,10 @@ def starting_values(
     if start is None:
         return None, False
     names = (*model.peak_names, *model.background_names)
+    if not isinstance(start, Mapping):
+        raise ParameterError(
+            f"start must be a result of fit_peaks or a dict such as {{'center': [284.5, 286.1]}}; got {start!r}."
+        )
     if isinstance(start, xr.Dataset):
         items: Mapping[str, Any] = {n: start[n] for n in names if n in start}
         missing = [n for n in model.peak_names if n not in items]
@@ -197,7 +231,12 @@ def _lay_out(name: str, value: Any, model: Model, prepared: Prepared) -> tuple[n
             raise ParameterError(f"start[{name!r}] has {dict(value.sizes)}; it must fit {sizes}.")
         full = value.expand_dims({d: s for d, s in sizes.items() if d not in value.dims}).transpose(*sizes)
         return np.asarray(full.values, dtype=float).reshape(-1, n)[:, having], True
-    array = np.asarray(value, dtype=float)
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"start[{name!r}] must be a number, or one for each of {n} peaks; got {value!r}."
+        ) from None
     if array.ndim > 1 or (array.ndim == 1 and array.size != n):
         raise ParameterError(f"start[{name!r}] must be a number, or one for each of {n} peaks; got {value!r}.")
     return np.broadcast_to(array, (n,))[having], False

@@ -144,6 +144,8 @@ class Model:
         ground = self.ground.bounds(positive_background)
         limits = [default[name] for shape in self.shapes for name in shape.parameters] + list(ground)
         low, high = np.array(limits, dtype=float).reshape(-1, 2).T.copy()
+        if not isinstance(user or {}, Mapping):
+            raise ParameterError(f"bounds must be a dict such as {{'center': (284, 287)}}; got {user!r}.")
         for name, given in (user or {}).items():
             columns = self._known("bounds", name)
             for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):
@@ -170,16 +172,21 @@ def _pairs(name: str, given: Any, n: int) -> Sequence[tuple[Any, Any]]:
     """One (low, high) for each peak, from one pair for all or one for each."""
     try:
         rows = list(given)
-        if len(rows) == 2 and all(v is None or np.isscalar(v) for v in rows):
+        if len(rows) == 2 and all(_is_bound(v) for v in rows):
             return [(rows[0], rows[1])] * n
         pairs = [(lo, hi) for lo, hi in rows]
     except (TypeError, ValueError):
         pairs = []
-    if len(pairs) != n:
+    if len(pairs) != n or not all(_is_bound(v) for pair in pairs for v in pair):
         raise ParameterError(
             f"bounds of {name!r} must be (low, high), or one such pair for each of {n} peaks; got {given!r}."
         )
     return pairs
+
+
+def _is_bound(value: Any) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return value is None or (number and not np.isnan(value))
 
 
 def _one_of(what: str, value: Any, known: Mapping[str, Any]) -> None:

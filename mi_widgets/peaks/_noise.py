@@ -8,10 +8,10 @@ import xarray as xr
 from scipy import ndimage, optimize
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.peaks._checks import Prepared
+from mi_widgets.peaks._checks import Prepared, require_same_labels
 
 Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
-N_LEVELS, N_SAMPLE = 24, 4096
+N_LEVELS, N_SAMPLE, N_SMOOTH = 24, 4096, 5
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ def lay_out_noise(noise: float | str | xr.DataArray | None, prepared: Prepared, 
         one = np.ones((1, 1))
         if isinstance(noise, str) and noise == "auto":
             gain, read = estimate_noise(prepared)
+            if gain <= 0:
+                raise DataError(
+                    f"noise='auto' finds the same noise ({read:.3g}) at every intensity, so these are no counts. "
+                    "Write likelihood='gaussian'."
+                )
             return Noise(lambda _rows, _y: one, gain=gain, attrs={"noise_gain": gain, "noise_read": read})
         return Noise(lambda _rows, _y: one)
     if noise is None:
@@ -52,8 +57,9 @@ def lay_out_noise(noise: float | str | xr.DataArray | None, prepared: Prepared, 
         if noise == "poisson":
             return Noise(lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0))
         gain, read = estimate_noise(prepared)
+        least = gain / N_SMOOTH  # one count in the running mean: no channel is certain because it has counted nothing
         return Noise(
-            lambda _rows, y: 1 / (read**2 + gain * np.maximum(_smooth(y), 0.0)),
+            lambda _rows, y: 1 / (read**2 + gain * np.maximum(_smooth(y), least)),
             attrs={"noise_gain": gain, "noise_read": read},
         )
     if isinstance(noise, xr.DataArray):
@@ -117,7 +123,7 @@ def _clipped_variance(values: np.ndarray) -> float:
 
 def _smooth(y: np.ndarray) -> np.ndarray:
     """Running mean over five channels: weights must not follow the noise, or channels that count low weigh too much."""
-    return ndimage.uniform_filter1d(np.where(np.isfinite(y), y, 0.0), 5, axis=1, mode="nearest")
+    return ndimage.uniform_filter1d(np.where(np.isfinite(y), y, 0.0), N_SMOOTH, axis=1, mode="nearest")
 
 
 def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Weights:
@@ -131,6 +137,10 @@ def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Weights:
         raise ParameterError(
             "noise must be standard deviations above zero everywhere; use da.where(mask) to drop data."
         )
+    stored = prepared.axis[::-1] if prepared.descending else prepared.axis
+    for d in noise.dims:
+        labels = prepared.coords.get(str(d)) if d in sizes else stored
+        require_same_labels("noise", noise, str(d), labels)
     full = noise.expand_dims({d: n for d, n in sizes.items() if d not in noise.dims})
     rows_of = full.transpose(*prepared.dims, ...).values.reshape(int(np.prod(prepared.shape)), -1)
 

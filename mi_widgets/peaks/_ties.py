@@ -31,6 +31,8 @@ def parse_ties(ties: Mapping[str, Any] | None, model: Model) -> Ties | None:
     """
     if not ties:
         return None
+    if not isinstance(ties, Mapping):
+        raise ParameterError(f"ties must be a dict such as {{'p1_center': 'p0_center + 1.2'}}; got {ties!r}.")
     rules: dict[int, tuple[int, float, float]] = {}
     for name, rule in ties.items():
         if rule == EQUAL and name in model.peak_names:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import require_axis
+from mi_widgets.peaks._checks import require_same_labels
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._numpy import background_values, peak_values
 from mi_widgets.peaks._numpy import model as model_values
@@ -40,7 +41,7 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
     Raises
     ------
     LabelError
-        `fit` is no result of `fit_peaks`, or `axis` has not its spectral dimension.
+        `fit` is no result of `fit_peaks`, `axis` has not its spectral dimension, or data have other labels than `fit`.
 
     Examples
     --------
@@ -91,9 +92,12 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
     values = data.transpose(*dims).values
     if values.shape != best.shape:
         raise DataError(f"evaluate: the data have shape {values.shape}, the fit {best.shape}.")
+    for d in dims:
+        if d in fit.coords:
+            require_same_labels("da", data, str(d), fit[d].values)
     residual = values.astype(float) - best
     if fit.attrs["likelihood"] == "poisson":
-        spread = np.sqrt(np.maximum(best, 1e-12))
+        spread = np.sqrt(np.maximum(best * float(fit.attrs.get("noise_gain", 1.0)), 1e-12))
     else:
         along = dims.index(str(fit.attrs["spectral_dim"]))
         spread = np.sqrt(np.nanmean(residual**2, axis=along, keepdims=True))

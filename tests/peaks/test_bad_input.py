@@ -73,6 +73,14 @@ def test_dim_named_peak(spectra: xr.DataArray) -> None:
     fails(spectra.rename(x="peak"), LabelError, "'peak'", "rename")
 
 
+@pytest.mark.parametrize("name", ["center", "background_left", "fwhm_stderr", "status", "bic"])
+def test_what_is_named_like_a_result(spectra: xr.DataArray, name: str) -> None:
+    fails(spectra.rename(x=name), LabelError, repr(name), "rename")
+    fails(spectra.assign_coords({name: 3.0}), LabelError, repr(name), "rename")
+    whole = peaks.fit_peaks(spectra.rename(energy="center"), "center", n_peaks=2)  # its own axis is no part of a result
+    assert np.isfinite(whole.center).all()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -90,6 +98,12 @@ def test_dim_named_peak(spectra: xr.DataArray) -> None:
         ({"bounds": {"center": (286, 284)}}, ("'center'", "leave nothing")),
         ({"bounds": {"center": 3}}, ("(low, high)",)),
         ({"bounds": {"center": [(1, 2)] * 3}}, ("each of 2 peaks",)),
+        ({"bounds": [(1, 2)]}, ("bounds must be a dict",)),
+        ({"bounds": {"center": ("284", "286")}}, ("(low, high)",)),
+        ({"bounds": {"center": (np.nan, 286)}}, ("(low, high)",)),
+        ({"ties": ["p1_center"]}, ("ties must be a dict",)),
+        ({"start": [284.5, 286.1]}, ("start must be",)),
+        ({"start": {"center": "left"}}, ("must be a number", "'left'")),
         ({"start": {"centre": 3}}, ("'centre'", "center")),
         ({"start": {"center": [1.0, 2.0, 3.0]}}, ("each of 2 peaks",)),
         ({"start": {"center": xr.DataArray(np.ones(3), dims="z")}}, ("'z'", "must fit")),

@@ -44,6 +44,19 @@ def test_failed_pixels_stay_empty(overlap: xr.Dataset) -> None:
         peaks.to_lmfit(fit, data, y=data.y[0], x=data.x[0])
 
 
+def test_residuals_of_other_spectra_are_refused(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
+    with pytest.raises(LabelError, match="other labels along 'y'"):
+        peaks.evaluate(overlap_fit, overlap.spectra.isel(y=slice(None, None, -1)))
+    with pytest.raises(LabelError, match="other labels along 'x'"):
+        peaks.evaluate(overlap_fit.isel(x=slice(0, 3)), overlap.spectra.isel(x=slice(3, 6)))
+
+
+def test_residuals_of_counts_with_a_gain(overlap: xr.Dataset) -> None:
+    data = overlap.spectra[:8, :8] * 7.0
+    fit = peaks.fit_peaks(data.assign_attrs(overlap.spectra.attrs), n_peaks=2, noise="auto")
+    assert float(peaks.evaluate(fit, data).residual_normalized.std()) == pytest.approx(1, abs=0.08)
+
+
 def test_what_is_no_fit_is_refused(overlap: xr.Dataset, overlap_fit: xr.Dataset) -> None:
     with pytest.raises(LabelError, match="no result of fit_peaks"):
         peaks.evaluate(overlap, overlap.spectra)

@@ -37,6 +37,48 @@ def test_gain_and_read_noise_are_found(truth: xr.Dataset, gain: float, read: flo
     assert 0.62 < float((z < 1).mean()) < 0.76
 
 
+def test_noise_that_does_not_grow_is_not_that_of_counts(truth: xr.Dataset) -> None:
+    spread = np.where(truth.expected > truth.expected.median(), 3.0, 9.0)  # less where there is more
+    noise = spread * np.random.default_rng(2).normal(size=spread.shape)
+    with pytest.raises(DataError, match="likelihood='gaussian'"):
+        peaks.fit_peaks(truth.expected + 100 + noise, n_peaks=2, noise="auto")
+
+
+def test_channels_that_counted_nothing_are_not_certain() -> None:
+    energy = np.linspace(-5, 5, 200)
+    counts = np.random.default_rng(0).poisson(0.05 + 5 * np.exp(-(energy**2)), (6, 5, 200))
+    da = xr.DataArray(counts, dims=("y", "x", "energy"), coords={"energy": ("energy", energy, {"units": "eV"})})
+    auto = peaks.fit_peaks(da, n_peaks=1, likelihood="gaussian", noise="auto")
+    counted = peaks.fit_peaks(da, n_peaks=1)
+    assert float(np.abs(auto.center).max()) < 0.4
+    assert 0.7 < float((auto.center_stderr / counted.center_stderr).median()) < 1.6
+    assert np.isfinite(auto.center_stderr).all()
+
+
+def test_labels_of_masks_and_noise_are_those_of_the_data(truth: xr.Dataset) -> None:
+    da = truth.spectra
+    low = xr.DataArray(da.energy.values < float(da.energy[40]), dims="energy", coords={"energy": da.energy.values})
+    for mask in (low, low & (da.y == da.y[0])):
+        assert int(peaks.fit_peaks(da, n_peaks=2, mask=mask).dof[0, 0]) == da.sizes["energy"] - 40 - 10
+        with pytest.raises(LabelError, match="mask has other labels along 'energy'"):
+            peaks.fit_peaks(da, n_peaks=2, mask=mask.isel(energy=slice(None, None, -1)))
+    with pytest.raises(LabelError, match="mask has other labels along 'y'"):
+        peaks.fit_peaks(da, n_peaks=2, mask=(low & (da.y == da.y[0])).isel(y=slice(None, None, -1)))
+    single = low.assign_coords(energy=low.energy.astype(np.float32))
+    xr.testing.assert_identical(
+        peaks.fit_peaks(da, n_peaks=2, mask=single), peaks.fit_peaks(da, n_peaks=2, mask=low.drop_vars("energy"))
+    )
+    sigma = xr.ones_like(da.isel(x=0, drop=True)) * 3.0
+    options = {"n_peaks": 2, "likelihood": "gaussian"}
+    down = da.isel(energy=slice(None, None, -1))
+    same = peaks.fit_peaks(down, noise=sigma.isel(energy=slice(None, None, -1)), **options)
+    np.testing.assert_allclose(same.center, peaks.fit_peaks(da, noise=sigma, **options).center, atol=1e-6)
+    with pytest.raises(LabelError, match="noise has other labels along 'energy'"):
+        peaks.fit_peaks(down, noise=sigma, **options)
+    with pytest.raises(LabelError, match="noise has other labels along 'y'"):
+        peaks.fit_peaks(da, noise=sigma.assign_coords(y=sigma.y + 100), **options)
+
+
 @pytest.mark.parametrize("gain", [20.0, 0.05])
 def test_counts_of_a_detector_with_gain(truth: xr.Dataset, gain: float) -> None:
     da = with_noise(truth, gain, 0.0).clip(min=0)
