@@ -155,7 +155,8 @@ class PeakMapper(Explorer):
         main.children[1].add_class("mi-right")
         if not left:
             main.children = main.children[1:]
-        self.children = [self.header, main, self.controls, self.run_bar, self.message, fold]
+        # what starts a fit stands above the pictures, so that it is in sight on the first screen
+        self.children = [self.header, self.controls, self.run_bar, self.message, main, fold]
 
     def _show_header(self) -> None:
         self.header.value = header_text(self.data, self.dim, self.state)
