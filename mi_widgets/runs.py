@@ -1,11 +1,10 @@
 """Long work as a generator of finished parts, so that it can be shown, stopped and kept."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
-__all__ = ["Part", "Progress", "block_size", "collect", "timed_blocks"]
+__all__ = ["Part", "Progress", "block_size", "collect"]
 
 #: What `collect` and every ``progress=`` argument accept: called with each part.
 Progress = Callable[["Part"], None]
@@ -89,34 +88,3 @@ def block_size(seconds_per_item: float, n_items: int, *, target: float = 0.3, le
     if seconds_per_item <= 0:
         return max(least, n_items)
     return int(min(max(least, target / seconds_per_item), max(least, n_items)))
-
-
-def timed_blocks(n_items: int, first: int, *, target: float = 0.3) -> Iterator[slice]:
-    """Slices over a range, their length adapted so that the caller takes about the same time for each.
-
-    Parameters
-    ----------
-    n_items : int
-        Number of items in all.
-    first : int
-        Length of the first slice, and the least of any but the last.
-    target : float
-        Time between two draws (s).
-
-    Yields
-    ------
-    slice
-        ``slice(start, stop)``; together they cover ``range(n_items)`` once, in order.
-
-    Examples
-    --------
-    >>> next(timed_blocks(100, 8))
-    slice(0, 8, None)
-    """
-    start, size = 0, max(1, first)
-    while start < n_items:
-        stop, began = min(start + size, n_items), perf_counter()
-        yield slice(start, stop)
-        size = block_size((perf_counter() - began) / (stop - start), n_items, target=target, least=first)
-        size = min(size, 8 * (stop - start))
-        start = stop
