@@ -104,6 +104,8 @@ def track_peaks(fit: xr.Dataset, *, n_sweeps: int = 10) -> xr.Dataset:
 
     Raises
     ------
+    LabelError
+        `fit` is no result of `fit_peaks`.
     ParameterError
         The map has more than two dims.
 
@@ -115,6 +117,11 @@ def track_peaks(fit: xr.Dataset, *, n_sweeps: int = 10) -> xr.Dataset:
     >>> peaks.track_peaks(fit).center.dims
     ('y', 'x', 'peak')
     """
+    missing = [name for name in ("status", "center", "fwhm", "amplitude") if name not in fit]
+    if missing:
+        raise LabelError(
+            f"track_peaks: this is no result of fit_peaks, it has no {missing[0]!r}. Give peaks.fit_peaks(da)."
+        )
     dims = [str(d) for d in fit["status"].dims]
     if len(dims) > 2:
         raise ParameterError(f"track_peaks works on maps of one or two dims; this has {dims}. Select a slice first.")

@@ -54,7 +54,7 @@ def integrate_window(
     require_numeric(da, who=who)
     dim = dim or find_spectral_dim(da)
     axis = require_axis(da, str(dim), who=who)
-    low, high = sorted(window) if window is not None else (axis.min(), axis.max())
+    low, high = _ends(window) if window is not None else (axis.min(), axis.max())
     inside = np.flatnonzero((axis >= low) & (axis <= high))
     if inside.size == 0:
         raise ParameterError(
@@ -74,6 +74,14 @@ def integrate_window(
     )
     units = product_unit(str(da.attrs.get("units", "1")), require_units(da[dim], who=who))
     return label(out, units, "intensity").rename("intensity")
+
+
+def _ends(window: tuple[float, float]) -> list[float]:
+    try:
+        low, high = sorted(float(end) for end in window)
+    except (TypeError, ValueError):
+        raise ParameterError(f"window must be two numbers, such as (284, 286), or None; got {window!r}.") from None
+    return [low, high]
 
 
 def _weighted_sum(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

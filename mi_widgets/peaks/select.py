@@ -105,7 +105,7 @@ def select_n_peaks(
     candidates = _candidates(n_peaks)
     if criterion not in CRITERIA:
         raise ParameterError(f"unknown criterion {criterion!r}; write one of {', '.join(map(repr, CRITERIA))}.")
-    if pool < 1 or pool % 2 == 0:
+    if not isinstance(pool, int | np.integer) or pool < 1 or pool % 2 == 0:
         raise ParameterError(f"pool must be an odd number of spectra, such as 1 or 3; got {pool!r}.")
     if not lineshapes or not backgrounds:
         raise ParameterError("select_n_peaks needs at least one line shape and one background.")

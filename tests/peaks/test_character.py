@@ -47,6 +47,8 @@ def test_tracking_leaves_gaps_and_single_peaks_alone() -> None:
     xr.testing.assert_identical(peaks.track_peaks(one), one)
     with pytest.raises(ParameterError, match="one or two dims"):
         peaks.track_peaks(fit.expand_dims(time=[0, 1]).transpose("time", ...))
+    with pytest.raises(LabelError, match="no result of fit_peaks"):
+        peaks.track_peaks(fit.drop_vars("fwhm"))
 
 
 def test_regions_of_a_transistor() -> None:

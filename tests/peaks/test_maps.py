@@ -80,6 +80,9 @@ def test_input_is_not_modified(cube: xr.DataArray) -> None:
 def test_bad_input_says_what_to_write(cube: xr.DataArray) -> None:
     with pytest.raises(ParameterError, match=r"holds no channel.*window=\(280, 290\)"):
         integrate_window(cube, window=(10, 20))
+    for window in ("ab", (281, 282, 283), (281, None), 281):
+        with pytest.raises(ParameterError, match="two numbers"):
+            integrate_window(cube, window=window)
     with pytest.raises(LabelError, match='dim="energy"'):
         integrate_window(cube, "wavelength")
     with pytest.raises(DataError, match="real numbers"):

@@ -113,6 +113,7 @@ def test_spectra_without_data() -> None:
         ({"n_peaks": 3}, "range"),
         ({"criterion": "BIC"}, "'bic'"),
         ({"pool": 2}, "odd"),
+        ({"pool": "3"}, "odd"),
         ({"lineshapes": ["box"]}, "'box'"),
         ({"backgrounds": []}, "at least one"),
     ],
