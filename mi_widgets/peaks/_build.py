@@ -30,7 +30,8 @@ def build_fit(
     poisson = likelihood_of(likelihood, noise, prepared)
     low, high = model.bounds(prepared.axis, positive_background=poisson, user=bounds)
     rising = model.background != "shirley" or rises(prepared)
-    problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model))
+    held = {name: float(lo) for name, lo, hi in zip(model.names, low, high, strict=True) if lo == hi}
+    problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model, held))
     given, started = starting_values(start, model, prepared)
     known = lay_out_noise(noise, prepared, poisson=poisson)
     resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile

@@ -112,12 +112,21 @@ def prepare(
         descending=descending,
         dims=dims,
         shape=shape,
-        coords={str(k): v for k, v in da.coords.items() if dim not in v.dims},
+        coords={str(k): _plain(v) for k, v in da.coords.items() if dim not in v.dims},
         axis_units=str(da[dim].attrs["units"]),
         value_units=str(da.attrs.get("units", "1") or "1"),
         mask=None if mask is None else lay_out_mask(mask, da, dim),
         spikes=spikes,
     )
+
+
+def _plain(coordinate: xr.DataArray) -> xr.DataArray:
+    """A coordinate with those of its attributes that a file takes: text, numbers, lists."""
+    out = coordinate.copy(deep=False)
+    out.attrs = {
+        k: v for k, v in coordinate.attrs.items() if isinstance(v, str | int | float | list) and not isinstance(v, bool)
+    }
+    return out
 
 
 def _results_of(model: Model) -> tuple[str, ...]:
@@ -229,6 +238,9 @@ def _lay_out(name: str, value: Any, model: Model, prepared: Prepared) -> tuple[n
         sizes = dict(zip(prepared.dims, prepared.shape, strict=True)) | ({"peak": n} if of_peaks else {})
         if any(d not in sizes or value.sizes[d] != sizes[str(d)] for d in value.dims):
             raise ParameterError(f"start[{name!r}] has {dict(value.sizes)}; it must fit {sizes}.")
+        for d in value.dims:
+            require_same_labels(f"start[{name!r}]", value, str(d), prepared.coords.get(str(d)))
+        value = value.drop_vars(list(value.coords))
         full = value.expand_dims({d: s for d, s in sizes.items() if d not in value.dims}).transpose(*sizes)
         return np.asarray(full.values, dtype=float).reshape(-1, n)[:, having], True
     try:

@@ -122,14 +122,14 @@ class Model:
     def bounds(
         self, axis: np.ndarray, *, positive_background: bool, user: Mapping[str, Any] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bounds of every parameter: physical ones, narrowed by the user's.
+        """Lower and upper bounds of every parameter: the user's, else physical ones.
 
         Parameters
         ----------
         axis : numpy.ndarray, shape (n_channels,)
             Spectral axis, ascending.
         positive_background : bool
-            Keep the background from falling below zero (it must not for counts).
+            Keep background and areas from falling below zero, whatever the user says (they must not for counts).
         user : mapping, optional
             ``{name: (low, high)}`` for all peaks or ``{name: [(low, high), ...]}`` for each; None leaves a side free.
         """
@@ -149,13 +149,14 @@ class Model:
         for name, given in (user or {}).items():
             columns = self._known("bounds", name)
             for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):
-                low[at] = max(low[at], -np.inf if lo is None else float(lo))
-                high[at] = min(high[at], np.inf if hi is None else float(hi))
+                floor, ceiling = _hard_limits(self.names[at], step, positive_background)
+                low[at] = max(floor, low[at] if lo is None else float(lo))
+                high[at] = min(ceiling, high[at] if hi is None else float(hi))
                 if not low[at] <= high[at]:
                     raise ParameterError(
-                        f"bounds of {name!r} leave nothing: low {low[at]:.6g}, high {high[at]:.6g} "
-                        f"(the axis runs {axis[0]:.6g} … {axis[-1]:.6g}). Write bounds={{{name!r}: (low, high)}} "
-                        "with low < high inside the axis."
+                        f"bounds of {name!r} leave nothing: low {low[at]:.6g}, high {high[at]:.6g}, and it cannot be "
+                        f"outside {floor:.6g} … {ceiling:.6g} (the axis runs {axis[0]:.6g} … {axis[-1]:.6g}). "
+                        f"Write bounds={{{name!r}: (low, high)}} with low < high."
                     )
         return low, high
 
@@ -166,6 +167,18 @@ class Model:
         if name in self.names:
             return np.array([self.names.index(name)])
         raise ParameterError(f"{what}: unknown parameter {name!r}; this model has {', '.join(known)}.")
+
+
+def _hard_limits(name: str, step: float, counts: bool) -> tuple[float, float]:
+    """What a parameter cannot leave: a width is above zero, a fraction a fraction, counts are not negative."""
+    kind = name.rpartition("_")[2]
+    if kind == "fraction":
+        return 0.0, 1.0
+    if kind == "sigma":
+        return 1e-3 * step, np.inf
+    if kind == "gamma" or name == "background_step" or (counts and (kind == "amplitude" or name[0] == "b")):
+        return 0.0, np.inf
+    return -np.inf, np.inf
 
 
 def _pairs(name: str, given: Any, n: int) -> Sequence[tuple[Any, Any]]:

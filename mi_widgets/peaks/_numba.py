@@ -226,7 +226,9 @@ def fit_rows(
                 m += 1
         for a in range(n):
             p[a] = min(max(p[a], low[a]), high[a])
-        floor, lam, nu, small, need, ok = 1e-4 * total / m + 1e-12, damping0, 2.0, 0, True, False
+        floor, lam, nu, small, need, ok = 1e-4 * total / m + 1e-300, damping0, 2.0, 0, True, False
+        # what is no counts but, say, counts per second has a likelihood of another scale
+        enough = tol * min(1.0, 1e-3 * total) if poisson else tol
         _step_widths(xs, dx, m)
         _expand(p, slot, factor, offset, p_full)
         jacobian(xs, dx, ends, p_full, shapes, kind, rising, f, full, m)
@@ -249,7 +251,7 @@ def fit_rows(
                 for b in range(n):
                     s += (hess[a, b] if a >= b else hess[b, a]) * step[b]
                 gain -= step[a] * (grad[a] + 0.5 * s)
-            if gain < tol:
+            if gain < enough:
                 if lam <= 1e-2 or lam > 1e7 or small > 6:
                     # the last step is taken unseen: to second order it lowers the cost by `gain`
                     for a in range(n):

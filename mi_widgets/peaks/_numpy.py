@@ -229,7 +229,10 @@ class _Batch:
         self.w = np.broadcast_to(w, y.shape)
         self.low, self.high = problem.box
         self.p = np.clip(p, self.low, self.high)
-        self.floor = 1e-4 * np.abs(y).sum(axis=1, keepdims=True) / y.shape[1] + 1e-12
+        total = np.abs(y).sum(axis=1, keepdims=True)
+        self.floor = 1e-4 * total / y.shape[1] + 1e-300
+        # what is no counts but, say, counts per second has a likelihood of another scale
+        self.enough = np.minimum(1.0, 1e-3 * total[:, 0]) if problem.poisson else np.ones(len(y))
         count = len(y)
         self.damping, self.nu, self.small = np.full(count, damping), np.full(count, 2.0), np.zeros(count, dtype=int)
         self.n_iter, self.converged = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
@@ -254,7 +257,7 @@ class _Batch:
         bad = live[~ok]
         self.damping[bad] = np.maximum(self.damping[bad], 1e-6) * 10
         gain = -(step * (self.grad[live] + 0.5 * np.einsum("nab,nb->na", self.hess[live], step))).sum(axis=1)
-        tiny, lam = ok & (gain < tol), self.damping[live]
+        tiny, lam = ok & (gain < tol * self.enough[live]), self.damping[live]
         end = tiny & ((lam <= 1e-2) | (lam > 1e7) | (self.small[live] > 6))
         # the last step is taken unseen: to second order it lowers the cost by `gain`
         self.p[live[end]] += step[end]

@@ -79,15 +79,17 @@ def pursue(problem: Problem, y: np.ndarray, recipe: Recipe) -> np.ndarray:
     centers, templates, peak = _templates(x, width)
     low, high = problem.low[model.columns("center")], problem.high[model.columns("center")]
     least = 1e-3 * np.abs(rest).max(axis=1)
+    sign = np.where(problem.high[model.columns("amplitude")] <= 0, -1.0, 1.0)  # bounds may ask for dips
     place, height = np.empty((len(y), model.n_peaks)), np.empty((len(y), model.n_peaks))
     for k, shape in enumerate(model.shapes):
         inside = (centers >= low[k]) & (centers <= high[k])
         use = np.flatnonzero(inside) if inside.any() else np.array([np.abs(centers - (low[k] + high[k]) / 2).argmin()])
-        score = rest @ templates[:, use]
+        score = sign[k] * (rest @ templates[:, use])
         best = use[np.argmax(score, axis=1)]
         place[:, k], height[:, k] = centers[best], np.maximum(score.max(axis=1) * peak[best], least)
         share = {GAUSSIAN: 0.0, LORENTZIAN: 1.0}.get(shape.code, 0.3)
         t2 = ((x - place[:, k, None]) / width) ** 2
+        height[:, k] *= sign[k]
         rest -= height[:, k, None] * ((1 - share) * np.exp(-np.log(2) * t2) + share / (1 + t2))
     if np.unique(low).size == np.unique(high).size == 1:  # any peak may stand anywhere: hand them out from the low end
         found = np.argsort(place, axis=1, kind="stable")

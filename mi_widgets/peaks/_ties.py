@@ -13,7 +13,7 @@ from mi_widgets.peaks._problem import Ties
 EQUAL = "equal"
 
 
-def parse_ties(ties: Mapping[str, Any] | None, model: Model) -> Ties | None:
+def parse_ties(ties: Mapping[str, Any] | None, model: Model, held: Mapping[str, float] | None = None) -> Ties | None:
     """Read ties; nothing in them is executed.
 
     Parameters
@@ -23,14 +23,17 @@ def parse_ties(ties: Mapping[str, Any] | None, model: Model) -> Ties | None:
         ``{"p0_fraction": 0.3}`` holds it, ``{"sigma": "equal"}`` makes it equal for all peaks that have it.
     model : Model
         The model whose parameters are tied.
+    held : mapping, optional
+        Parameters that bounds hold at one value, where no tie says otherwise.
 
     Raises
     ------
     ParameterError
         An unknown name, something else than ``number * parameter + number``, or parameters that follow each other.
     """
-    if not ties:
+    if not ties and not held:
         return None
+    ties = ties or {}
     if not isinstance(ties, Mapping):
         raise ParameterError(f"ties must be a dict such as {{'p1_center': 'p0_center + 1.2'}}; got {ties!r}.")
     rules: dict[int, tuple[int, float, float]] = {}
@@ -45,6 +48,8 @@ def parse_ties(ties: Mapping[str, Any] | None, model: Model) -> Ties | None:
                 f"ties: unknown parameter {name!r}; write one of {', '.join(model.names)}, or one of "
                 f"{', '.join(model.peak_names)} with 'equal'."
             )
+    for name, value in (held or {}).items():
+        rules.setdefault(model.names.index(name), (-1, 0.0, value))
     out = Ties.none(model.n_parameters)
     for a in rules:
         out.owner[a], out.factor[a], out.offset[a] = _follow(a, rules, model)

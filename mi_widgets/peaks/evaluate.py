@@ -1,5 +1,6 @@
 """From a fit back to curves, and to lmfit for a closer look at one spectrum."""
 
+import json
 from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._numpy import background_values, peak_values
 from mi_widgets.peaks._numpy import model as model_values
 from mi_widgets.peaks._problem import Problem
+from mi_widgets.peaks._ties import EQUAL
 
 if TYPE_CHECKING:
     from lmfit.model import ModelResult
@@ -62,7 +64,7 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
     shape = fit["status"].shape
     p = _parameters(fit, problem, dims)
     each = peak_values(problem, x[order], p)
-    background = background_values(problem, x[order], p, sum(each, np.zeros((len(p), x.size))))
+    background = _background(problem, x[order], p, each)
     back = np.argsort(order)
     each, background = [values[:, back] for values in each], background[:, back]
     background = np.where(np.isfinite(p[:, :1]), background, np.nan)
@@ -104,6 +106,17 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
     normalized = {"units": "1", "long_name": "residual / σ"}
     result["residual"] = (dims, residual, {"units": units, "long_name": "residual"})
     result["residual_normalized"] = (dims, residual / spread, normalized)
+
+
+def _background(problem: Problem, x: np.ndarray, p: np.ndarray, each: list[np.ndarray]) -> np.ndarray:
+    """Background at x, ascending. A Shirley step is integrated over the whole axis, also where x is a part of it."""
+    step = float(np.diff(x).max(initial=0.0))
+    low, high = problem.axis[[0, -1]]
+    if problem.model.background != "shirley" or (x.size > 2 and x[0] <= low + step and x[-1] >= high - step):
+        return background_values(problem, x, p, sum(each, np.zeros((len(p), x.size))))
+    fine = np.linspace(low, high, 1024)
+    whole = background_values(problem, fine, p, sum(peak_values(problem, fine, p), np.zeros((len(p), fine.size))))
+    return np.stack([np.interp(x, fine, row) for row in whole])
 
 
 def _parameters(fit: xr.Dataset, problem: Problem, dims: tuple[str, ...]) -> np.ndarray:
@@ -154,7 +167,8 @@ def to_lmfit(fit: xr.Dataset, da: xr.DataArray, **pixel: Any) -> "ModelResult":
     Returns
     -------
     lmfit.model.ModelResult
-        Fitted by lmfit with weights 1/sqrt(max(fit, 1)) for counts (the weighting at the optimum of the Poisson
+        Fitted by lmfit with the same ties and positions inside the axis, but without other bounds, masks or a
+        noise that was given; with weights 1/sqrt(max(fit, 1)) for counts (the weighting at the optimum of the Poisson
         likelihood; standard errors not scaled) or without weights. Peaks have prefixes ``p0_``, ``p1_`` …, the
         background ``background_``.
 
@@ -215,11 +229,23 @@ def _lmfit_model(one: xr.Dataset, problem: Problem) -> tuple[Any, Any]:
     for part in parts[1:]:
         composite = composite + part
     params = composite.make_params(**values)
+    for name, rule in _ties_of(one).items():
+        followers = [f"p{k}_{name}" for k in model.having(name)][1:] if rule == EQUAL else [name]
+        for follower in followers:
+            if follower in params:
+                params[follower].set(expr=f"p{model.having(name)[0]}_{name}" if rule == EQUAL else str(rule))
     for k, shape in enumerate(model.shapes):
         params[f"p{k}_center"].set(min=low, max=high)
         if "gamma" in shape.parameters:  # lmfit ties it to sigma unless told otherwise
             params[f"p{k}_gamma"].set(expr="", value=values[f"p{k}_gamma"], vary=True, min=0)
     return composite, params
+
+
+def _ties_of(fit: xr.Dataset) -> dict[str, Any]:
+    try:
+        return dict(json.loads(fit.attrs["history"])["parameters"]["ties"])
+    except (KeyError, TypeError, ValueError):  # a result without its history has lost its ties
+        return {}
 
 
 def _curve(problem: Problem) -> Callable[..., np.ndarray]:

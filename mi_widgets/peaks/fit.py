@@ -1,5 +1,6 @@
 """Fit peaks to every spectrum of a map at once."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
+from mi_widgets.errors import MIWidgetsWarning
 from mi_widgets.labels import find_spectral_dim, require_units
 from mi_widgets.peaks._build import build_fit
 from mi_widgets.peaks._checks import Prepared, prepare
@@ -17,6 +19,8 @@ from mi_widgets.peaks._spikes import find_spikes
 from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
+
+NO_COUNTS = 0.2  # median deviance per degree of freedom below which data cannot be counts
 
 
 def fit_peaks(
@@ -77,9 +81,11 @@ def fit_peaks(
         ``{"p1_center": "p0_center + 1.2", "p1_amplitude": "0.5 * p0_amplitude", "sigma": "equal"}`` lets parameters
         follow others (a doublet), ``{"p0_fraction": 0.3}`` holds one; peaks are ``p0``, ``p1``, … as in lmfit.
     bounds : mapping, optional
-        ``{"center": (284, 287)}`` for all peaks, ``{"center": [(284, 285), (285, 287)]}`` for each; None leaves a
-        side at its default. By default areas are not negative, positions lie in the window, sigma is between one
-        channel and half the window, fractions between 0 and 1, and a background of counts is not negative.
+        ``{"center": (284, 287)}`` for all peaks, ``{"center": [(284, 285), (285, 287)]}`` for each, in place of the
+        defaults; None leaves a side at its default, a pair of equal numbers holds the parameter. By default areas are
+        not negative, positions lie in the window, sigma is between one channel and half the window, fractions between
+        0 and 1, and a background of counts is not negative. ``{"amplitude": (-1e9, 0)}`` looks for dips, with
+        the gaussian likelihood.
     start : xarray.Dataset or mapping, optional
         An earlier result, or ``{"center": [284.5, 286.1]}``: numbers, one for each peak, or DataArrays over the map.
         What is not given is found automatically. Given starts keep the order of the peaks.
@@ -111,7 +117,7 @@ def fit_peaks(
     Warns
     -----
     MIWidgetsWarning
-        Counts below zero: the gaussian likelihood is used instead.
+        Counts below zero: the gaussian likelihood is used instead. Data that scatter far less than counts would.
 
     Notes
     -----
@@ -161,6 +167,8 @@ class _Parts(Iterator[Part]):
             raise StopIteration
         rows, message = next(self._steps, (np.empty(0, dtype=int), "done"))
         self._last = message == "done"
+        if self._last:
+            self._warn()
         done = int((self._fit.status != NOT_RUN).sum())
         return Part(done, self._fit.n_spectra, self._result(), rows, message)
 
@@ -168,7 +176,20 @@ class _Parts(Iterator[Part]):
         """Draw all parts and build the Dataset once."""
         for _ in self._steps:
             pass
+        self._warn()
         return self._result()
+
+    def _warn(self) -> None:
+        """Say so where the scatter is far too small for counts: the standard errors are then far too large."""
+        fit = self._fit
+        fitted = fit.dof > 0
+        if fit.problem.poisson and fitted.any() and np.nanmedian(fit.deviance[fitted] / fit.dof[fitted]) < NO_COUNTS:
+            warnings.warn(
+                f"the data scatter {1 / NO_COUNTS:.0f} times less than counts would: standard errors are far too large."
+                " Write noise='auto' for counts of a detector with a gain, likelihood='gaussian' for anything else.",
+                MIWidgetsWarning,
+                stacklevel=4,
+            )
 
     def _result(self) -> xr.Dataset:
         p = self._prepared

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import datasets, peaks
+from mi_widgets.errors import LabelError, MIWidgetsWarning
 from mi_widgets.labels import label_spectra
 
 
@@ -231,3 +232,47 @@ def test_an_empty_map_with_one_line_is_told_apart() -> None:
     others = clear.values & ~line
     others[10:14, 10:14] = False
     assert not others.any()
+
+
+def test_rates_are_fitted_as_counts_are() -> None:
+    """Counts per second are no counts: the positions are the same, the standard errors wrong, and that is said."""
+    ds = datasets.make_spectral_map(preset="overlap", shape=(6, 6), counts=1000, seed=15)
+    counts = peaks.fit_peaks(ds.spectra, n_peaks=2)
+    for scale in (1e-3, 1e-9):
+        rate = (ds.spectra * scale).assign_attrs(ds.spectra.attrs)
+        with pytest.warns(MIWidgetsWarning, match="standard errors are far too large"):
+            fit = peaks.fit_peaks(rate, n_peaks=2)
+        off = np.abs(fit.center - counts.center) / counts.center_stderr
+        assert float(off.max()) < 0.1
+        np.testing.assert_allclose(fit.amplitude / scale, counts.amplitude, rtol=0.02)
+
+
+def test_equal_bounds_hold_a_parameter() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(3, 3), seed=16)
+    bound = peaks.fit_peaks(ds.spectra, n_peaks=2, bounds={"fraction": [(0.3, 0.3), (None, None)]})
+    tied = peaks.fit_peaks(ds.spectra, n_peaks=2, ties={"p0_fraction": 0.3})
+    assert (bound.fraction[..., 0] == 0.3).all()
+    assert (bound.fraction_stderr[..., 0] == 0).all()
+    np.testing.assert_array_equal(bound.dof, tied.dof)
+    np.testing.assert_allclose(bound.amplitude, tied.amplitude, rtol=1e-2)
+    np.testing.assert_allclose(bound.amplitude_stderr, tied.amplitude_stderr, rtol=1e-2)
+
+
+def test_dips_are_found_where_bounds_ask_for_them() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(3, 3), counts=500, seed=17)
+    absorbed = (5000 - ds.spectra).assign_attrs(ds.spectra.attrs)
+    fit = peaks.fit_peaks(absorbed, n_peaks=2, likelihood="gaussian", bounds={"amplitude": (-1e9, 0)})
+    np.testing.assert_allclose(fit.center, ds.true_center, atol=0.1)
+    np.testing.assert_allclose(-fit.amplitude, ds.true_amplitude, rtol=0.15)
+
+
+def test_starts_go_by_label() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(3, 4), seed=18)
+    with pytest.raises(LabelError, match="other labels along 'y'"):
+        peaks.fit_peaks(ds.spectra, n_peaks=2, start={"center": ds.true_center[::-1]})
+
+
+def test_attributes_that_no_file_takes_are_left_behind(tmp_path: Path) -> None:
+    da = datasets.make_spectral_map(shape=(3, 3), seed=1).spectra
+    da.y.attrs["q"] = None
+    peaks.fit_peaks(da, n_peaks=2).to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")

@@ -164,3 +164,20 @@ def test_lists_of_line_shapes(options: dict[str, object], words: tuple[str, ...]
         peaks.fit_peaks(spectra, **options)  # type: ignore[arg-type]
     for word in words:
         assert word in str(raised.value)
+
+
+def test_a_part_of_the_axis_shows_the_same_step(shirley: tuple[xr.DataArray, np.ndarray]) -> None:
+    da = shirley[0][:2, :2]
+    fit = peaks.fit_peaks(da, n_peaks=3, background="shirley")
+    whole, part, point = (peaks.evaluate(fit, x) for x in (da.energy, da.energy[150:250], da.energy[200:201]))
+    np.testing.assert_allclose(part.best_fit, whole.best_fit[..., 150:250], rtol=2e-3)
+    np.testing.assert_allclose(point.best_fit, whole.best_fit[..., 200:201], rtol=2e-3)
+
+
+def test_ties_go_to_lmfit() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(2, 2), counts=5000, seed=9)
+    fit = peaks.fit_peaks(ds.spectra, n_peaks=2, ties={"p1_center": "p0_center + 3.0", "sigma": "equal"})
+    result = peaks.to_lmfit(fit, ds.spectra, y=ds.y[0], x=ds.x[0])
+    assert result.params["p1_center"].expr == "p0_center + 3.0"
+    assert result.params["p1_sigma"].value == result.params["p0_sigma"].value
+    assert result.params["p0_center"].stderr == pytest.approx(float(fit.center_stderr[0, 0, 0]), rel=0.05)
