@@ -16,6 +16,7 @@ from mi_widgets.peaks._shapes import GAUSSIAN, LORENTZIAN
 
 N_PILOTS, PILOT_ITERATIONS = 24, 60
 MAX_ORDERS = 6  # ways to hand what was found to peaks that are not alike
+ORDER_MARGIN = 3.0  # in log likelihood: peaks change places only for a reason, or noise would shuffle them
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,8 @@ def try_recipes(
     cost = np.array([t.cost for t in tried])
     best = tried[0]
     rows = np.arange(cost.shape[1])
-    for other in tried[1:]:
-        best.take_better(other, rows, 0.0)
+    for recipe, other in zip(known[1:], tried[1:], strict=True):
+        best.take_better(other, rows, 0.0 if recipe.order is None else ORDER_MARGIN)
     reached = cost <= best.cost + 0.5
     effort = np.array([t.n_iter.mean() for t in tried])
     order: list[int] = []

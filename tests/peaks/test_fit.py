@@ -248,14 +248,14 @@ def test_rates_are_fitted_as_counts_are() -> None:
 
 
 def test_equal_bounds_hold_a_parameter() -> None:
-    ds = datasets.make_spectral_map(preset="separated", shape=(3, 3), seed=16)
-    bound = peaks.fit_peaks(ds.spectra, n_peaks=2, bounds={"fraction": [(0.3, 0.3), (None, None)]})
-    tied = peaks.fit_peaks(ds.spectra, n_peaks=2, ties={"p0_fraction": 0.3})
-    assert (bound.fraction[..., 0] == 0.3).all()
-    assert (bound.fraction_stderr[..., 0] == 0).all()
+    ds = datasets.make_spectral_map(preset="separated", n_peaks=1, shape=(3, 3), seed=16)
+    bound = peaks.fit_peaks(ds.spectra, n_peaks=1, bounds={"fraction": (0.3, 0.3)})
+    tied = peaks.fit_peaks(ds.spectra, n_peaks=1, ties={"p0_fraction": 0.3})
+    assert (bound.fraction == 0.3).all()
+    assert (bound.fraction_stderr == 0).all()
     np.testing.assert_array_equal(bound.dof, tied.dof)
-    np.testing.assert_allclose(bound.amplitude, tied.amplitude, rtol=1e-2)
-    np.testing.assert_allclose(bound.amplitude_stderr, tied.amplitude_stderr, rtol=1e-2)
+    np.testing.assert_allclose(bound.amplitude, tied.amplitude, rtol=1e-4)
+    np.testing.assert_allclose(bound.amplitude_stderr, tied.amplitude_stderr, rtol=1e-3)
 
 
 def test_dips_are_found_where_bounds_ask_for_them() -> None:
