@@ -59,7 +59,8 @@ class Explorer(ipw.VBox):
     state : str
         ``idle``, ``running``, ``done``, ``cancelled`` or ``failed``.
     code : str
-        Lines that give the result again without a widget, with the data under the name `data_name`.
+        Lines that give the result again without a widget, with the data under the name `data_name`; it changes
+        together with the result, and without one it is the code of the present parameters.
 
     Notes
     -----
@@ -87,6 +88,7 @@ class Explorer(ipw.VBox):
         self.message.add_class("mi-message-area")
         self.add_class("mi-explorer")
         self._error: Exception | None = None
+        self._next_code = ""  # of the result that the run will give
         self.data = data
         self.params = self._default_params() | dict(params or {})
         self.code = self._make_code()
@@ -127,8 +129,8 @@ class Explorer(ipw.VBox):
                 params = json.loads(json.dumps(self.params))
                 self._error = None
                 self.clear_message()
-                self.code = self._make_code()
-                self.state = "running"
+                self._next_code = self._make_code()
+                self.guard(setattr)(self, "state", "running")
                 self.run_bar.started()
                 self.worker.start(lambda: self._parts(params))
         if wait:
@@ -142,18 +144,25 @@ class Explorer(ipw.VBox):
 
     def _part_arrived(self, part: Part) -> None:
         self.run_bar.show(part)
-        self.result = part.result
+        self.guard(self._take)(part)
         self.guard(self._draw_result)()
 
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
-        if part is not None:
-            self.result = part.result
         self._error = error
+        if part is not None:
+            self.guard(self._take)(part)
         self.run_bar.ended(state, part)
-        self.state = state
+        self.guard(setattr)(self, "state", state)
         self.guard(self._draw_result)()
         if error is not None:
             self.show_error(error)
+
+    def _take(self, part: Part) -> None:
+        """Take over what is finished, and the code that gives it; observers of the user may raise."""
+        try:
+            self.code = self._next_code
+        finally:
+            self.result = part.result
 
     # ---- messages --------------------------------------------------------------------------------------
 

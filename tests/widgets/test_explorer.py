@@ -151,6 +151,49 @@ def test_error_of_a_drawing_callback_is_shown(caplog: pytest.LogCaptureFixture) 
     assert "unexpected error" in caplog.text
 
 
+def test_code_stays_with_the_old_result_until_the_first_part() -> None:
+    gate = threading.Semaphore(4)
+    w = Counter(gate=gate)
+    w.run(wait=True)
+    w.set_params(n=2)
+    w.run()
+    assert (w.state, w.code) == ("running", "result = count(4)")
+    w.cancel()
+    assert (w.state, w.code, int(w.result["count"])) == ("cancelled", "result = count(4)", 4)
+    gate.release(10)
+    w.worker.wait()
+    w.fail_at = 0
+    with pytest.raises(ParameterError, match="no"):
+        w.run(wait=True)
+    assert (w.state, w.code, int(w.result["count"])) == ("failed", "result = count(4)", 4)
+    w.fail_at, seen = None, []
+    w.observe(lambda c: seen.append((w.code, int(c["new"]["count"]))), "result")
+    w.run(wait=True)
+    assert set(seen) <= {("result = count(2)", 1), ("result = count(2)", 2)}
+    assert (w.code, int(w.result["count"])) == ("result = count(2)", 2)
+
+
+@pytest.mark.parametrize("trait", ["result", "code", "state"])
+@pytest.mark.parametrize("threaded", [True, False])
+def test_observer_that_raises_does_not_end_the_run(
+    trait: str, threaded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    w = Counter(threaded=threaded)
+    w.code = ""
+
+    def broken(_change: Any) -> None:
+        raise RuntimeError("<b>mine</b>")
+
+    w.observe(broken, trait)
+    w.run(wait=True)
+    assert (w.state, int(w.result["count"]), w.code) == ("done", 4, "result = count(4)")
+    assert "RuntimeError: &lt;b&gt;mine" in w.message.value
+    assert not w.run_bar.run_button.disabled
+    assert "unexpected error" in caplog.text
+    w.run(wait=True)
+    assert w.state == "done"
+
+
 def test_params_are_checked_and_json() -> None:
     w = Counter(threaded=False, params={"n": 3})
     assert w.params == {"n": 3}

@@ -49,6 +49,19 @@ def test_result_is_the_headless_result_and_code_gives_it(cube: xr.DataArray, map
     xr.testing.assert_identical(mapper.result, names["result"])
 
 
+def test_code_still_gives_the_result_after_a_run_that_failed(cube: xr.DataArray, mapper: PeakMapper) -> None:
+    mapper.run()
+    before = mapper.result
+    mapper.set_params(bounds={"nonsense": [1, 2]})
+    mapper.run()
+    assert mapper.state == "failed"
+    assert "nonsense" in mapper.message.value
+    assert mapper.result is before
+    names = {"da": cube}
+    exec(mapper.code, names)
+    xr.testing.assert_identical(mapper.result, names["result"])
+
+
 @pytest.mark.parametrize("step", [1, -1])
 def test_code_with_a_window_and_bounds(cube: xr.DataArray, step: int) -> None:
     da = cube.isel(energy=slice(None, None, step))
