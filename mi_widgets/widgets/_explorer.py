@@ -16,6 +16,7 @@ from mi_widgets.errors import LabelError, MIWidgetsError, ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._run import RunBar, Worker
+from mi_widgets.widgets._warned import warned
 
 __all__ = ["STATES", "Explorer", "snap"]
 
@@ -25,6 +26,8 @@ _log = logging.getLogger("mi_widgets")
 
 class _ByIdentity(traitlets.Any):
     """A trait whose change is seen by identity: two Datasets compare to a Dataset, which is no answer."""
+
+    allow_none = False  # else None would pass without the checks of the widget
 
     def set(self, obj: Any, value: Any) -> None:
         value = self._validate(obj, value)
@@ -49,7 +52,7 @@ class Explorer(ipw.VBox):
     Attributes
     ----------
     data : xarray.DataArray or xarray.Dataset
-        What is explored.
+        What is explored; another array needs another widget.
     params : dict
         Parameters of the computation, JSON-able; set it whole, or with `set_params`.
     selection : dict
@@ -67,7 +70,7 @@ class Explorer(ipw.VBox):
     A subclass gives `_parts` (the work), `_make_code`, `_check_params`, and draws in `_draw_result`.
     """
 
-    data = _ByIdentity(None, allow_none=True)
+    data = _ByIdentity(None)
     params: Any = traitlets.Dict()
     selection: Any = traitlets.Dict()
     result = _ByIdentity(None, allow_none=True)
@@ -132,11 +135,17 @@ class Explorer(ipw.VBox):
                 self._next_code = self._make_code()
                 self.guard(setattr)(self, "state", "running")
                 self.run_bar.started()
-                self.worker.start(lambda: self._parts(params))
+                self.worker.start(lambda: self._begin(params))
         if wait:
             self.worker.wait()
             if self._error is not None:
                 raise self._error
+
+    def _begin(self, params: dict[str, Any]) -> Iterator[Part]:
+        with warned() as texts:
+            parts = self._parts(params)
+        self.show_warnings(texts)
+        return parts
 
     def cancel(self) -> None:
         """Stop the running computation now and keep what is finished; without one, do nothing."""
@@ -193,11 +202,24 @@ class Explorer(ipw.VBox):
         role = "alert" if kind == "error" else "status"
         self.message.value = f'<div class="mi-message mi-{html.escape(kind)}" role="{role}">{html.escape(text)}</div>'
 
+    def show_warnings(self, texts: list[str]) -> None:
+        """Show the texts of warnings, escaped; nothing happens where there are none."""
+        if texts:
+            self.guard(self.show_message)("\n".join(dict.fromkeys(texts)), "warning")
+
     def clear_message(self) -> None:
         """Remove the line of text."""
         self.message.value = ""
 
-    # ---- parameters and selection ----------------------------------------------------------------------
+    # ---- data, parameters and selection ----------------------------------------------------------------
+
+    @traitlets.validate("data")
+    def _data_valid(self, proposal: Any) -> Any:
+        new = proposal["value"]
+        if self.data is not None and new is not self.data:  # labels, figures and fields are made for these data
+            name = type(self).__name__
+            raise ParameterError(f"the data of a {name} cannot be replaced. Make a new one: {name}(other_data).")
+        return new
 
     def set_params(self, **changes: Any) -> None:
         """Change some parameters and leave the others.

@@ -1,10 +1,13 @@
 """Taking things away: data, picture and code; never over a file that is already there."""
 
+import logging
 import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import ipywidgets as ipw
@@ -15,6 +18,8 @@ from mi_widgets.errors import DataError, MIWidgetsError
 from mi_widgets.widgets._view import View
 
 __all__ = ["CodeBox", "ExportBar", "free_path", "safe_stem"]
+
+_log = logging.getLogger("mi_widgets")
 
 _CODE_JS = """
 export default {
@@ -122,16 +127,23 @@ class ExportBar(ipw.VBox):
         self.children[0].add_class("mi-row")
 
     def _go(self, finish: Callable[[str, bytes], None]) -> None:
-        try:
-            stem, (kind, _, view) = safe_stem(self.name.value), self.kind.value.partition(":")
-            if kind in ("png", "svg"):
-                asked = self._views[view].request_figure(kind, lambda data: finish(f"{stem}.{kind}", data))
-                if not asked:
-                    raise DataError("no page shows this picture; display the widget, or choose the HTML page.")
-                return
+        self._try(self._send, finish)
+
+    def _send(self, finish: Callable[[str, bytes], None]) -> None:
+        stem, (kind, _, view) = safe_stem(self.name.value), self.kind.value.partition(":")
+        if kind not in ("png", "svg"):
             finish(f"{stem}.{kind}", self._content(kind, view))
+        elif not self._views[view].request_figure(kind, lambda data: self._try(finish, f"{stem}.{kind}", data)):
+            raise DataError("no page shows this picture; display the widget, or choose the HTML page.")
+
+    def _try(self, step: Callable[..., None], *args: Any) -> None:
+        try:
+            step(*args)
         except (MIWidgetsError, OSError) as error:
             self._tell(f"Nothing was written: {error}", "error")
+        except Exception as error:  # noqa: BLE001 - an exception of a button is seen nowhere else in JupyterLab
+            _log.error("unexpected error in the export", exc_info=error)
+            self._tell(f"Nothing was written: {type(error).__name__}: {error}", "error")
 
     def _content(self, kind: str, view: str) -> bytes:
         if kind == "html":
@@ -146,14 +158,19 @@ class ExportBar(ipw.VBox):
     def _write(self, name: str, content: bytes) -> None:
         wanted = Path.cwd() / name
         path = free_path(wanted)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".mi_widgets-", delete=False) as file:
-            file.write(content)
+        handle, name_now = tempfile.mkstemp(dir=path.parent, prefix=".mi_widgets-")
+        temp = Path(name_now)
         try:
-            os.link(file.name, path)  # unlike a rename it never replaces a file that came into being meanwhile
-            Path(file.name).unlink()
-        except OSError:  # no hard links on this file system
-            path = Path(file.name).rename(free_path(path))
-        path.chmod(0o644)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            with suppress(OSError):  # some file systems have no modes
+                temp.chmod(0o644)
+            try:
+                os.link(temp, path)  # unlike a rename it never replaces a file that came into being meanwhile
+            except OSError:  # no hard links on this file system
+                path = temp.rename(free_path(path))
+        finally:
+            temp.unlink(missing_ok=True)
         note = "" if path == wanted else f" ({wanted.name} was there already and is kept)"
         self._tell(f"Written: {path.name}, {_size(len(content))}{note}, in {path.parent}", "info")
 

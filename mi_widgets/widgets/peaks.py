@@ -22,6 +22,7 @@ from mi_widgets.widgets._pixel import PixelFields
 from mi_widgets.widgets._pointing import Pointing, is_region
 from mi_widgets.widgets._spectrum import SpectrumPanel
 from mi_widgets.widgets._table import fit_table, header_text, no_fit
+from mi_widgets.widgets._warned import warned
 
 __all__ = ["PeakMapper"]
 
@@ -192,7 +193,9 @@ class PeakMapper(Explorer):
         spectrum = self.call.part(self.at.spectrum(self.selection), self.params["window"])
         self.clear_message()
         self._pixel_first = True
-        self.pixel_result = fit_peaks(spectrum, **self.call.options(self.params))
+        with warned() as texts:
+            self.pixel_result = fit_peaks(spectrum, **self.call.options(self.params))
+        self.show_warnings(texts)
         self._draw_spectrum()
 
     def run(self, wait: bool = False) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 import xarray as xr
 
 from mi_widgets import peaks
-from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.widgets import Explorer, PeakMapper, link
+from mi_widgets.widgets._warned import warned
 
 NASTY = "<img src=x onerror=alert(1)>"
 FIT = {"n_peaks": 1, "lineshape": "gaussian", "background": "constant"}
@@ -400,6 +402,48 @@ def test_bad_data_say_what_to_write(cube: xr.DataArray) -> None:
         PeakMapper(cube.assign_coords(x=[0.0, 0.0, 1.0, 2.0, 3.0, 4.0]))
 
 
+def test_data_cannot_be_replaced(cube: xr.DataArray, mapper: PeakMapper) -> None:
+    with pytest.raises(ParameterError, match=r"Make a new one: PeakMapper\(other_data\)"):
+        mapper.data = cube + 1
+    with pytest.raises(ParameterError, match="cannot be replaced"):
+        mapper.data = None
+    mapper.data = cube
+    assert mapper.data is cube
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_warnings_of_the_fit_are_shown(cube: xr.DataArray, threaded: bool) -> None:
+    shown = warnings.showwarning
+    w = PeakMapper(cube - 100.0, params=FIT, threaded=threaded)
+    w.run(wait=True)
+    assert w.state == "done"
+    assert "below zero" in w.message.value
+    assert 'mi-warning" role="status"' in w.message.value
+    w.clear_message()
+    w.fit_pixel()
+    assert "below zero" in w.message.value
+    w.set_params(likelihood="gaussian")
+    w.run(wait=True)
+    assert (w.state, w.message.value) == ("done", "")
+    w._parts = lambda params: (warnings.warn(NASTY, MIWidgetsWarning, stacklevel=1), iter(()))[1]  # type: ignore[method-assign]
+    w.run(wait=True)
+    assert "&lt;img src=x" in w.message.value
+    assert "<img" not in w.message.value
+    assert warnings.showwarning is shown
+
+
+def test_warnings_of_another_thread_are_handed_on() -> None:
+    def elsewhere() -> list[str]:
+        with warned() as texts:
+            thread = threading.Thread(target=lambda: warnings.warn("there", MIWidgetsWarning, stacklevel=1))
+            thread.start()
+            thread.join()
+        return texts
+
+    with pytest.warns(MIWidgetsWarning, match="there"):
+        assert elsewhere() == []
+
+
 def test_text_from_the_data_is_escaped(cube: xr.DataArray, page_of: Any) -> None:
     da = cube.rename(y=NASTY).assign_attrs(long_name=f"{NASTY} $$x$$", units=NASTY, title=NASTY)
     da["energy"].attrs |= {"units": "eV", "long_name": NASTY}
@@ -464,6 +508,42 @@ def test_export_writes_beside_and_never_over(
     bar.fetch.click()
     assert page.of("download")[0]["name"] == "my_map.csv"
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError(NASTY), OSError(28, NASTY), ValueError(NASTY)])
+def test_export_that_fails_says_why_and_leaves_no_file(
+    mapper: PeakMapper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page_of: Any, error: Exception
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    mapper.run()
+    page = page_of(mapper.map.view)
+    page.open()
+    with monkeypatch.context() as patch:
+        patch.setattr("mi_widgets.io.write_netcdf", broken)
+        mapper.export.save.click()
+    assert "Nothing was written: " in mapper.message.value
+    assert "&lt;img src=x" in mapper.message.value
+    for kind in ("nc", "png:map"):
+        mapper.clear_message()
+        mapper.export.kind.value = kind
+        with monkeypatch.context() as patch:
+            patch.setattr("os.link", broken)
+            patch.setattr(Path, "rename", broken)
+            mapper.export.save.click()
+            if kind == "png:map":
+                page.say("figure", [b"PNG"], rid=page.of("figure")[-1]["rid"])
+        assert "Nothing was written: " in mapper.message.value
+        assert "<img" not in mapper.message.value
+        assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("os.link", broken)
+        if isinstance(error, OSError):  # no hard links: the file is renamed
+            mapper.export.kind.value = "py"
+            mapper.export.save.click()
+            assert [p.name for p in tmp_path.iterdir()] == ["spectra_peaks.py"]
 
 
 def test_input_is_not_modified(cube: xr.DataArray) -> None:
