@@ -444,6 +444,60 @@ def test_warnings_of_another_thread_are_handed_on() -> None:
         assert elsewhere() == []
 
 
+def _line_of_pixels(cube: xr.DataArray) -> xr.DataArray:
+    return cube.stack(pixel=["y", "x"]).transpose("pixel", "energy")
+
+
+DAYS = np.arange("2020-01-01", "2020-01-06", dtype="datetime64[D]").astype("datetime64[ns]")
+
+
+@pytest.mark.parametrize(
+    ("make", "match", "better"),
+    [
+        (
+            lambda da: da.assign_coords(y=DAYS),
+            r"labels of 'y' are times \(datetime64.*- da\['y'\]\[0\]\) / np.timedelta64\(1, 's'\)",
+            lambda da: da.assign_coords({"y": (da["y"] - da["y"][0]) / np.timedelta64(1, "s")}),
+        ),
+        (
+            lambda da: da.assign_coords(y=DAYS - DAYS[0]),
+            r"labels of 'y' are times \(timedelta64.*\(da\['y'\]\) / np.timedelta64\(1, 's'\)",
+            lambda da: da.assign_coords({"y": (da["y"]) / np.timedelta64(1, "s")}),
+        ),
+        (_line_of_pixels, r"'pixel' has several labels at once \(y, x\).*da.unstack\('pixel'\)",
+         lambda da: da.unstack("pixel")),
+        (_line_of_pixels, r"drop_vars\(\['pixel', 'y', 'x'\]\)", lambda da: da.drop_vars(["pixel", "y", "x"])),
+        (
+            lambda da: da.assign_coords(y=[0.0, 1.0, np.nan, 3.0, np.inf]),
+            r"2 of 5 labels of 'y' are not finite.*da.isel\({'y': np.isfinite\(da\['y'\].values\)}\)",
+            lambda da: da.isel({"y": np.isfinite(da["y"].values)}),
+        ),
+        (
+            lambda da: da.assign_coords(y=np.array(["a", 1, 2, 3, 4], dtype=object)),
+            r"labels of 'y' are object, neither numbers nor text.*da.drop_vars\('y'\)",
+            lambda da: da.drop_vars("y"),
+        ),
+    ],
+)  # fmt: skip
+def test_labels_that_cannot_be_pointed_at(cube: xr.DataArray, make: Any, match: str, better: Any) -> None:
+    da = make(cube)
+    with pytest.raises(LabelError, match=match):
+        PeakMapper(da)
+    w = PeakMapper(better(da), params=FIT, threaded=False)  # what the message says
+    w.run(wait=True)
+    assert (w.state, w.message.value) == ("done", "")
+
+
+def test_labels_that_are_text(cube: xr.DataArray) -> None:
+    text = cube.assign_coords(y=np.array(list("abcde"), dtype=object))
+    with pytest.raises(LabelError, match=r"da\['y'\].astype\(str\)"):
+        PeakMapper(text)
+    w = PeakMapper(text.assign_coords({"y": text["y"].astype(str)}), params=FIT, threaded=False)
+    w.run(wait=True)
+    w.selection = {"y": "c"}
+    assert (w.state, w.message.value) == ("done", "")
+
+
 def test_text_from_the_data_is_escaped(cube: xr.DataArray, page_of: Any) -> None:
     da = cube.rename(y=NASTY).assign_attrs(long_name=f"{NASTY} $$x$$", units=NASTY, title=NASTY)
     da["energy"].attrs |= {"units": "eV", "long_name": NASTY}
