@@ -1,5 +1,6 @@
 """Long work in one thread beside the page, and the row of buttons that starts, shows and stops it."""
 
+import html
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -7,11 +8,12 @@ from time import monotonic
 from typing import Any
 
 import ipywidgets as ipw
+import xarray as xr
 
 from mi_widgets.runs import Part
 from mi_widgets.widgets._lock import AppLock
 
-__all__ = ["RunBar", "Worker", "duration"]
+__all__ = ["RunBar", "Worker", "duration", "status_counts"]
 
 _log = logging.getLogger("mi_widgets")
 _DRAW_EVERY = 0.1  # seconds; a page cannot use more
@@ -175,7 +177,18 @@ class RunBar(ipw.HBox):
             "done": f"{done:,} {self.unit} in {duration(seconds)} · {_rate(done / max(seconds, 1e-6))}/s",
             "cancelled": f"cancelled · kept {done:,} of {total:,} {self.unit}" if part else "cancelled · nothing yet",
             "failed": f"failed after {done:,} {self.unit}",
-        }[state]
+        }[state] + (status_counts(part.result) if part else "")
+
+
+def status_counts(result: Any) -> str:
+    """What became of the points of a result: ``" · 3,901 ok, 195 at bound"``; empty without a flagged ``status``."""
+    flags = result["status"] if isinstance(result, xr.Dataset) and "status" in result else None
+    if flags is None or "flag_meanings" not in flags.attrs:
+        return ""
+    names = str(flags.attrs["flag_meanings"]).split()
+    counts = {name: int((flags == value).sum()) for value, name in zip(flags.attrs["flag_values"], names, strict=True)}
+    shown = [f"{n:,} {html.escape(name.replace('_', ' '))}" for name, n in counts.items() if n and name != "not_run"]
+    return f" · {', '.join(shown)}" if shown else ""
 
 
 def duration(seconds: float) -> str:
