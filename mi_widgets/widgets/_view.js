@@ -90,6 +90,7 @@ function save(name, parts, type) {
 class Page {
   constructor(model, el) {
     Object.assign(this, { model, el, id: crypto.randomUUID?.() ?? String(Math.random()), out: [], seq: 0, closed: false });
+    Object.assign(this, { asked: 0, waiting: new Map(), drawing: 0 });
     this.host = Object.assign(document.createElement("div"), { className: "mi-view-host", tabIndex: 0 });
     this.host.setAttribute("data-lm-suppress-shortcuts", "true");      // arrow keys move the pixel, not the notebook
     this.note = Object.assign(document.createElement("div"), { className: "mi-view-note", hidden: true });
@@ -107,25 +108,30 @@ class Page {
     const waiting = setTimeout(() => this.say("Waiting for the kernel …"), WAIT_MS);
     try {
       this.bokeh = await loadBokeh(this.model);
-      const answer = await this.ask({ k: "ready" }, "doc");
+      const answer = await this.ask({ k: "ready" });
       if (this.closed) return;
       await this.draw(answer.doc, answer.frames);
       this.say("");
     } finally { clearTimeout(waiting); }
   }
 
-  ask(question, kind) {
+  // Every request has its number, and its answer the same one.
+  ask(question) {
+    const n = ++this.asked;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { this.pending = null; reject(new Error("The kernel does not answer. Run the cell again.")); }, GIVE_UP_MS);
-      this.pending = { kind, resolve: (m) => { clearTimeout(timer); this.pending = null; resolve(m); } };
-      this.model.send({ ...question, vid: this.id });
+      const timer = setTimeout(() => { this.waiting.delete(n); reject(new Error("The kernel does not answer. Run the cell again.")); }, GIVE_UP_MS);
+      this.waiting.set(n, (answer) => { clearTimeout(timer); this.waiting.delete(n); resolve(answer); });
+      this.model.send({ ...question, n, vid: this.id });
     });
   }
 
   async draw(json, frames) {
     const { Document } = this.bokeh.require("document");
     const { add_document_standalone } = this.bokeh.require("embed/standalone");
-    while (!this.el.isConnected && !this.closed) await new Promise((r) => requestAnimationFrame(r));
+    const mine = ++this.drawing;                            // a newer picture makes this one pointless
+    const late = () => this.closed || mine !== this.drawing;
+    while (!this.el.isConnected && !late()) await new Promise((r) => requestAnimationFrame(r));
+    if (late()) return;
     this.clear();
     this.doc = Document.from_json(JSON.parse(json));
     this.doc.mi_widgets = true;
@@ -135,7 +141,15 @@ class Page {
     this.fit();
     const inner = document.createElement("div");
     this.host.replaceChildren(inner);
-    this.views = await add_document_standalone(this.doc, inner, [inner]);
+    let views;
+    try {
+      views = await add_document_standalone(this.doc, inner, [inner]);
+    } catch (error) {
+      if (late()) return;
+      throw error;
+    }
+    if (late()) { views.clear?.(); return; }
+    this.views = views;
     new Painter().adopt([...this.views]);
     this.fit();
   }
@@ -189,7 +203,7 @@ class Page {
   receive(msg, buffers) {
     if (msg.vid && msg.vid !== this.id) return;
     if (msg.ack && msg.ack.vid === this.id && msg.ack.seq === this.seq) { this.unanswered = 0; if (this.out.length) this.post(); }
-    if (this.pending?.kind === msg.k) this.pending.resolve(msg);
+    if (this.waiting.has(msg.n)) this.waiting.get(msg.n)(msg);
     else if (msg.k === "patch" && this.doc && msg.from !== this.id) this.apply(msg, buffers);
     else if (msg.k === "reset") this.reopen();
     else if (msg.k === "error") this.say(msg.text, true);
@@ -203,8 +217,10 @@ class Page {
     } catch (error) { this.fail(error); }
   }
 
+  // What has been asked for and not answered yet, or will be asked for when BokehJS is there, is the newest anyway.
   reopen() {
-    this.ask({ k: "ready" }, "doc").then((m) => this.draw(m.doc, m.frames)).catch((e) => this.fail(e));
+    if (!this.asked || this.waiting.size) return;
+    this.ask({ k: "ready" }).then((m) => this.draw(m.doc, m.frames)).then(() => this.say("")).catch((e) => this.fail(e));
   }
 
   async figure({ rid, format }) {

@@ -237,7 +237,7 @@ class View(anywidget.AnyWidget):
             self._flush()
             docs, _ = standalone_docs_json_and_render_items([self.plot.state], suppress_callback_warning=True)
             doc = serialize_json(next(iter(docs.values())))
-            self.send({"k": "doc", "vid": vid, "doc": doc, "frames": self._frames()})
+            self.send({"k": "doc", "vid": vid, "n": message.get("n"), "doc": doc, "frames": self._frames()})
         elif kind == "patch":
             self._ack = {"vid": vid, "seq": message["seq"]}
             self._document.apply_json_patch(json.loads(message["patch"]), setter=self)

@@ -29,6 +29,13 @@ def test_document_is_sent_to_each_display_anew(view: View, page_of: Any) -> None
     assert len(view._displays) == 1 or set(view._displays) == {"page-1", "page-2"}
 
 
+def test_document_bears_the_number_of_its_request(view: View, page_of: Any) -> None:
+    page = page_of(view)
+    page.say("ready", n=1)
+    page.say("ready", n=2)
+    assert [m["n"] for m in page.of("doc")] == [1, 2]
+
+
 def test_bokehjs_comes_over_the_comm(view: View, page_of: Any) -> None:
     page = page_of(view)
     page.say("need-bokehjs")
