@@ -52,7 +52,8 @@ class FitCall:
         """Lines that give the result from ``da``."""
         options = "".join(f"\n    {name}={value!r}," for name, value in self.options(params).items())
         where = f".sel({self._where(params['window'])!r})" if params["window"] else ""
-        return f"from mi_widgets import peaks\n\nresult = peaks.fit_peaks(\n    da{where},{options}\n)"
+        lines = ["from mi_widgets import peaks", "", "# da: the spectra that were given to PeakMapper"]
+        return "\n".join([*lines, f"result = peaks.fit_peaks(\n    da{where},{options}\n)"])
 
     def _where(self, window: Any) -> dict[str, slice]:
         low, high = (float(v) for v in window)
