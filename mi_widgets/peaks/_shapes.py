@@ -55,11 +55,14 @@ class Background:
         Names of its parameters.
     free : tuple of bool
         Which of them may be negative where the data may be.
+    active : bool
+        It is made from the fitted peaks, and so has a side on which it is higher.
     """
 
     code: int
     parameters: tuple[str, ...]
     free: tuple[bool, ...]
+    active: bool = False
 
     def bounds(self, positive: bool) -> list[tuple[float, float]]:
         """Default bounds of the parameters."""
@@ -123,5 +126,5 @@ BACKGROUNDS = {
         QUADRATIC, ("background_left", "background_middle", "background_right"), (True, True, True)
     ),
     "exponential": Background(EXPONENTIAL, ("background_left", "background_right"), (False, False)),
-    "shirley": Background(SHIRLEY, ("background_level", "background_step"), (True, False)),
+    "shirley": Background(SHIRLEY, ("background_level", "background_step"), (True, False), active=True),
 }
