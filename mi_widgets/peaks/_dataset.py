@@ -85,10 +85,16 @@ def to_dataset(
         add(name, dims, fit.parameters[:, column], fit.stderr[:, column])
     for name, value, unit, long_name in _statistics(fit, value_units):
         out[name] = (dims, value.reshape(shape), {"units": unit, "long_name": long_name})
+    coordinates: dict[str, Any] = {}
+    if fit.correlation is not None:
+        both = (*dims, "parameter", "parameter_2")
+        size = (*shape, model.n_parameters, model.n_parameters)
+        out["correlation"] = (both, fit.correlation.reshape(size).copy(), {"units": "1", "long_name": "correlation"})
+        coordinates = {name: list(model.names) for name in both[-2:]}
     flags = {"flag_values": list(range(len(STATUS))), "flag_meanings": " ".join(STATUS)}
     out["status"] = (dims, fit.status.copy().reshape(shape), {"units": "1", "long_name": "status of the fit", **flags})
     number = xr.DataArray(np.arange(model.n_peaks), dims="peak", attrs={"units": "1", "long_name": "peak number"})
-    return xr.Dataset(out, coords={**coords, "peak": number}, attrs=dict(attrs))
+    return xr.Dataset(out, coords={**coords, **coordinates, "peak": number}, attrs=dict(attrs))
 
 
 def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, str, str]]:
@@ -108,4 +114,8 @@ def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, st
 
 def history(function: str, version: str, parameters: Mapping[str, Any]) -> str:
     """JSON text of what was called, for the global attribute ``history``."""
-    return json.dumps({"function": function, "version": version, "parameters": parameters}, default=str)
+    return json.dumps({"function": function, "version": version, "parameters": parameters}, default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else "given"

@@ -8,10 +8,12 @@ from time import perf_counter
 import numpy as np
 
 from mi_widgets.peaks import _starts
+from mi_widgets.peaks._em import MAX_STEPS, fit_by_em
 from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block, resolve_engine
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
+from mi_widgets.peaks._shared import share
 from mi_widgets.peaks._threads import serial_blas, side_by_side
 from mi_widgets.runs import block_size
 
@@ -47,6 +49,12 @@ class MapFit:
         Peaks are interchangeable and are ordered by their center.
     ordered : bool
         The user told the peaks apart, by starts or bounds of their own.
+    shared : numpy.ndarray or None
+        Columns of the parameters that have one value for the whole map.
+    method : str
+        ``lm``, or ``em`` for expectation maximisation.
+    correlations : bool
+        Keep the correlation matrix of the parameters of every spectrum.
     """
 
     problem: Problem
@@ -57,6 +65,9 @@ class MapFit:
     engine: str = "auto"
     sort: bool = True
     ordered: bool = False
+    shared: np.ndarray | None = None
+    method: str = "lm"
+    correlations: bool = False
     recipes: list[_starts.Recipe] = field(default_factory=list, init=False)
     _engine: str = field(default="", init=False)
 
@@ -68,6 +79,12 @@ class MapFit:
         self.cost, self.deviance = np.full(n, np.nan), np.full(n, np.nan)
         self.dof, self.n_iter = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self.status = np.full(n, NOT_RUN, dtype=np.int8)
+        self.correlation = np.full((n, p, p), np.nan) if self.correlations else None
+
+    @property
+    def n_local(self) -> int:
+        """Number of parameters that every spectrum has for itself."""
+        return self.problem.free.size - (0 if self.shared is None else self.shared.size)
 
     @property
     def model(self) -> Model:
@@ -98,6 +115,8 @@ class MapFit:
             size -= size % SHARE  # shares, and so the last digits, do not depend on how fast the machine is
             yield block, "fit"
         yield from self._repair()
+        if self.shared is not None:
+            yield from share(self)
 
     @property
     def _fully_given(self) -> bool:
@@ -107,7 +126,9 @@ class MapFit:
         """Spectra of `rows` that can be fitted; the others get their status."""
         y = self.read(rows)
         count = np.isfinite(y).sum(axis=1)
-        usable = (count > self.problem.free.size) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
+        usable = (count > self.n_local) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
+        if self.problem.poisson:  # a map that is read in pieces may have some below zero that nobody has seen
+            usable &= ~(y < 0).any(axis=1)
         self.status[rows[~usable]] = NO_DATA
         return rows[usable], y[usable]
 
@@ -115,7 +136,14 @@ class MapFit:
         """Settle which engine the next fits use: the compiled one is waited for once."""
         self._engine = resolve_engine(self.engine, wait=0.0 if self._engine else 1.0)
 
+    @property
+    def engine_now(self) -> str:
+        """The engine in use."""
+        return self._engine or resolve_engine(self.engine)
+
     def _fit(self, rows: np.ndarray, y: np.ndarray, start: np.ndarray, max_iter: int = MAX_ITER) -> Fitted:
+        if self.method == "em":
+            return fit_by_em(self.problem, y, start, max_steps=max_iter if max_iter < MAX_ITER else MAX_STEPS)
         return fit_block(self.problem, y, self.noise.weights(rows, y), start, engine=self._engine, max_iter=max_iter)
 
     def starts(self, y: np.ndarray) -> np.ndarray:
@@ -159,7 +187,7 @@ class MapFit:
         # few spectra: what was tried on the pilots is the fit; it goes on from there to its end
         fitted = self._fit(rows, y, best.parameters)
         fitted.n_iter += best.n_iter
-        self._store(rows, y, fitted)
+        self.store(rows, y, fitted)
         return rows
 
     def _block(self, rows: np.ndarray) -> None:
@@ -171,7 +199,7 @@ class MapFit:
         rows, y = self._usable(rows)
         if rows.size:
             first = self._start(rows, y, self.recipes[0] if self.recipes else None)
-            self._store(rows, y, self._fit(rows, y, first))
+            self.store(rows, y, self._fit(rows, y, first))
 
     def _repair(self) -> Iterator[tuple[np.ndarray, str]]:
         """Fit suspicious spectra again, from other recipes and from their neighbours; the better likelihood wins."""
@@ -202,17 +230,17 @@ class MapFit:
     def _repair_rows(self, rows: np.ndarray, before: np.ndarray, *, first: bool) -> None:
         y = self.read(rows)
         for recipe in self.recipes[1:4] if first else []:
-            self._store(rows, y, self._fit(rows, y, self._start(rows, y, recipe)), only_better=True)
+            self.store(rows, y, self._fit(rows, y, self._start(rows, y, recipe)), only_better=True)
         for near in _starts.neighbours(rows, self.shape):
             start = np.where(np.isfinite(before[near]), before[near], before[rows])
-            self._store(rows, y, self._fit(rows, y, start), only_better=True)
+            self.store(rows, y, self._fit(rows, y, start), only_better=True)
 
     def _excess(self) -> np.ndarray:
         dof = np.maximum(self.dof, 1)
         deviance = 2 * self.cost if self.scaled else self.deviance
         return np.asarray((deviance - dof) / np.sqrt(2 * dof))
 
-    def _store(self, rows: np.ndarray, y: np.ndarray, fitted: Fitted, *, only_better: bool = False) -> None:
+    def store(self, rows: np.ndarray, y: np.ndarray, fitted: Fitted, *, only_better: bool = False) -> None:
         if only_better:
             better = fitted.cost < self.cost[rows] - REPAIR_MARGIN
             rows, y = rows[better], y[better]
@@ -223,7 +251,7 @@ class MapFit:
         self.status[rows] = np.where(
             ~fitted.converged, NOT_CONVERGED, np.where(self._at_bound(p).any(axis=1), AT_BOUND, OK)
         )
-        self.dof[rows] = np.isfinite(y).sum(axis=1) - self.problem.free.size
+        self.dof[rows] = np.isfinite(y).sum(axis=1) - self.n_local
         self.cost[rows], self.n_iter[rows] = fitted.cost, fitted.n_iter
         self.deviance[rows] = self._deviance(rows, y, fitted.cost)
         if self.noise.gain != 1:
@@ -233,11 +261,17 @@ class MapFit:
         with np.errstate(invalid="ignore"):  # a negative variance is no variance: NaN
             stderr = np.sqrt(np.einsum("nii->ni", covariance))
         derived = self._derived(p, covariance)
+        if self.correlation is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):  # what is held correlates with nothing
+                self.correlation[rows] = covariance / (stderr[:, :, None] * stderr[:, None, :])
         if self.sort:
             order = self.model.sort(p)
             columns = self.model.reorder(order)
             p, stderr = np.take_along_axis(p, columns, axis=1), np.take_along_axis(stderr, columns, axis=1)
             derived = [np.take_along_axis(values, order, axis=1) for values in derived]
+            if self.correlation is not None:
+                both = np.take_along_axis(self.correlation[rows], columns[:, :, None], axis=1)
+                self.correlation[rows] = np.take_along_axis(both, columns[:, None, :], axis=2)
         self.parameters[rows], self.stderr[rows] = p, stderr
         self.fwhm[rows], self.fwhm_stderr[rows], self.height[rows], self.height_stderr[rows] = derived
 
@@ -258,8 +292,8 @@ class MapFit:
 
     def criterion(self, name: str) -> np.ndarray:
         """Information criterion of every spectrum: ``bic``, ``aic`` or ``aicc``; NaN where there is no fit."""
-        k = self.problem.free.size + int(self.scaled)
-        n = (self.dof + self.problem.free.size).astype(float)
+        k = self.n_local + int(self.scaled)
+        n = (self.dof + self.n_local).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             misfit = n * np.log(self.deviance / n) if self.scaled else self.deviance
             penalty = {

@@ -36,14 +36,20 @@ class Noise:
     attrs: dict[str, float] | None = None
 
 
-def lay_out_noise(noise: float | str | xr.DataArray | None, prepared: Prepared, *, poisson: bool) -> Noise:
-    """Check what the user said of the noise and make it ready for the engines."""
+def lay_out_noise(
+    noise: float | str | xr.DataArray | None,
+    prepared: Prepared,
+    *,
+    poisson: bool,
+    found: tuple[float, float] | None = None,
+) -> Noise:
+    """Check what the user said of the noise, or what was `found` (gain, read), and make it ready for the engines."""
     if isinstance(noise, str) and noise not in ("poisson", "auto"):
         raise ParameterError(f"unknown noise {noise!r}; write 'poisson', 'auto', a number, or a DataArray.")
     if poisson:
         one = np.ones((1, 1))
         if isinstance(noise, str) and noise == "auto":
-            gain, read = estimate_noise(prepared)
+            gain, read = found or estimate_noise(prepared)
             if gain <= 0:
                 raise DataError(
                     f"noise='auto' finds the same noise ({read:.3g}) at every intensity, so these are no counts. "
@@ -56,7 +62,7 @@ def lay_out_noise(noise: float | str | xr.DataArray | None, prepared: Prepared, 
     if isinstance(noise, str):
         if noise == "poisson":
             return Noise(lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0))
-        gain, read = estimate_noise(prepared)
+        gain, read = found or estimate_noise(prepared)
         least = gain / N_SMOOTH  # one count in the running mean: no channel is certain because it has counted nothing
         return Noise(
             lambda _rows, y: 1 / (read**2 + gain * np.maximum(_smooth(y), least)),

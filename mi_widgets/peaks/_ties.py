@@ -1,14 +1,14 @@
 """Ties between parameters, from the way they are written to the way they are fitted."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._problem import Ties
+from mi_widgets.peaks._problem import Problem, Ties
 
 EQUAL = "equal"
 
@@ -56,6 +56,41 @@ def parse_ties(ties: Mapping[str, Any] | None, model: Model, held: Mapping[str, 
     if (out.owner < 0).all():
         raise ParameterError("ties hold every parameter: nothing is left to fit.")
     return out
+
+
+def parse_shared(shared: Sequence[str] | None, problem: Problem) -> np.ndarray | None:
+    """Columns of the parameters that have one value for the whole map.
+
+    Parameters
+    ----------
+    shared : sequence of str or None
+        ``["fraction", "p0_sigma"]``: the same for all spectra, each peak with its own value; of parameters that are
+        tied to each other, name the one that the others follow.
+    problem : Problem
+        What is fitted, with its ties.
+
+    Raises
+    ------
+    ParameterError
+        An unknown name, a parameter that is held or follows another, or nothing left for each spectrum.
+    """
+    if not shared:
+        return None
+    model = problem.model
+    known = (*model.peak_names, *model.background_names, *model.names)
+    if isinstance(shared, str) or not all(isinstance(name, str) and name in known for name in shared):
+        raise ParameterError(f"shared must list parameters such as ['fraction', 'p0_sigma']; got {shared!r}. "
+                             f"This model has {', '.join(dict.fromkeys(known))}.")  # fmt: skip
+    columns: set[int] = set()
+    for name in shared:
+        whole = [int(c) for c in model.columns(name)] if name not in model.names else [model.names.index(name)]
+        free = [c for c in whole if c in problem.free]
+        if not free:
+            raise ParameterError(f"shared: {name!r} is held or follows another parameter; name that one.")
+        columns.update(free)
+    if len(columns) == problem.free.size:
+        raise ParameterError("shared lists every free parameter: nothing is left for the single spectra.")
+    return np.array(sorted(columns))
 
 
 def _follow(a: int, rules: Mapping[int, tuple[int, float, float]], model: Model) -> tuple[int, float, float]:

@@ -75,9 +75,9 @@ def iter_em(
 
     Notes
     -----
-    It converges linearly, in hundreds of steps where least squares needs five, and it takes what lies outside the
-    window for nothing: in a window of ten widths Gaussians come out right, areas of pseudo-Voigts some 8 % and of
-    Lorentzians 15 to 25 % too small. See it work here, and fit with `fit_peaks`. T. Matsumura et al. (2019),
+    It converges linearly, in hundreds of steps where least squares needs five. What the tails of a line hold outside
+    the window is taken as missing data, so that areas are not too small, as they are where it is taken for nothing.
+    See it work here, and fit with ``fit_peaks(method="em")`` or `fit_peaks`. T. Matsumura et al. (2019),
     doi:10.1080/14686996.2019.1620123; (2021), doi:10.1080/27660400.2021.1899449.
 
     Examples

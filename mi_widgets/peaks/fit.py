@@ -1,26 +1,17 @@
 """Fit peaks to every spectrum of a map at once."""
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
-import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
-from mi_widgets.errors import MIWidgetsWarning
-from mi_widgets.labels import find_spectral_dim, require_units
-from mi_widgets.peaks._build import build_fit
-from mi_widgets.peaks._checks import Prepared, prepare
-from mi_widgets.peaks._dataset import history, to_dataset
-from mi_widgets.peaks._map_fit import NOT_RUN, MapFit
-from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._spikes import find_spikes
-from mi_widgets.runs import Part, Progress, collect
+from mi_widgets.errors import ParameterError
+from mi_widgets.labels import find_spectral_dim
+from mi_widgets.peaks._chunks import ChunkParts, lazy_fit
+from mi_widgets.peaks._parts import FitOptions, Parts
+from mi_widgets.runs import Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
-
-NO_COUNTS = 0.2  # median deviance per degree of freedom below which data cannot be counts
 
 
 def fit_peaks(
@@ -36,7 +27,11 @@ def fit_peaks(
     robust: bool = False,
     ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
+    shared: Sequence[str] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
+    method: str = "lm",
+    smooth: str | None = None,
+    correlations: bool = False,
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -54,7 +49,9 @@ def fit_peaks(
     ----------
     da : xarray.DataArray
         Spectra over `dim` and any other dims, such as ``(y, x, energy)``. `dim` needs a coordinate with ``units``;
-        it may descend and need not be even. Channels that are NaN are left out.
+        it may descend and need not be even. Channels that are NaN are left out. Where it is chunked (dask) so is the
+        result: nothing is fitted before ``.compute()`` or ``.to_zarr()``, chunk by chunk, each read once; ask for all
+        variables in one go.
     dim : str, optional
         The spectral dimension; found by name or unit if not given.
     n_peaks : int, optional
@@ -86,9 +83,20 @@ def fit_peaks(
         not negative, positions lie in the window, sigma is between one channel and half the window, fractions between
         0 and 1, and a background of counts is not negative. ``{"amplitude": (-1e9, 0)}`` looks for dips, with
         the gaussian likelihood.
+    shared : sequence of str, optional
+        ``["fraction", "p0_sigma"]``: parameters that have one value for the whole map, each peak its own, found
+        together with all others. Not for chunked arrays.
     start : xarray.Dataset or mapping, optional
         An earlier result, or ``{"center": [284.5, 286.1]}``: numbers, one for each peak, or DataArrays over the map.
         What is not given is found automatically. Given starts keep the order of the peaks.
+    method : {"lm", "em"}
+        ``em`` is the spectrum-adapted expectation maximisation of Matsumura et al., with extrapolated steps: the work
+        does not depend on the number of counts and the likelihood never falls. It ends at the same maximum, 50 to
+        100 times slower; for Gaussians, Lorentzians and pseudo-Voigts on no, a constant or a linear background.
+    smooth : {None, "spatial"}
+        Adds ``<name>_smooth`` and its standard error for position, width and area: see `smooth_maps`.
+    correlations : bool
+        Adds ``correlation`` (..., parameter, parameter_2), parameters by lmfit's names (``p0_center``).
     engine : {"auto", "numba", "numpy"}
         Both engines give the same numbers; ``auto`` takes numba as soon as it is compiled.
     progress : callable, optional
@@ -112,7 +120,7 @@ def fit_peaks(
     DataError
         The data are not numbers, or have fewer channels than there are parameters.
     ParameterError
-        An option is unknown or bounds leave nothing.
+        An option is unknown, bounds leave nothing, or options do not go together.
 
     Warns
     -----
@@ -134,9 +142,9 @@ def fit_peaks(
     >>> fit.center.dims
     ('y', 'x', 'peak')
     """
-    parts = iter_fit_peaks(
-        da,
-        dim,
+    if smooth not in (None, "spatial"):
+        raise ParameterError(f"unknown smooth {smooth!r}; write 'spatial' or None.")
+    options = FitOptions(
         n_peaks=n_peaks,
         lineshape=lineshape,
         background=background,
@@ -146,92 +154,38 @@ def fit_peaks(
         robust=robust,
         ties=ties,
         bounds=bounds,
+        shared=shared,
         start=start,
+        method=method,
+        correlations=correlations,
         engine=engine,
     )
+    if progress is None and isinstance(da, xr.DataArray) and da.chunks is not None:
+        return lazy_fit(da, str(dim or find_spectral_dim(da)), options)
+    parts = iter_fit_peaks(da, dim, **options)
     if progress is None:  # nobody looks at the parts between: build only the last Dataset
         return parts.run_to_end()
     result: xr.Dataset = collect(parts, progress)
     return result
 
 
-class _Parts(Iterator[Part]):
-    """Parts of a running fit, checked when made and fitted as they are drawn."""
-
-    def __init__(self, fit: MapFit, prepared: Prepared, attrs: Mapping[str, Any]) -> None:
-        self._fit, self._prepared, self._attrs = fit, prepared, attrs
-        self._steps, self._last = fit.run(), False
-
-    def __next__(self) -> Part:
-        if self._last:
-            raise StopIteration
-        rows, message = next(self._steps, (np.empty(0, dtype=int), "done"))
-        self._last = message == "done"
-        if self._last:
-            self._warn()
-        done = int((self._fit.status != NOT_RUN).sum())
-        return Part(done, self._fit.n_spectra, self._result(), rows, message)
-
-    def run_to_end(self) -> xr.Dataset:
-        """Draw all parts and build the Dataset once."""
-        for _ in self._steps:
-            pass
-        self._warn()
-        return self._result()
-
-    def _warn(self) -> None:
-        """Say so where the scatter is far too small for counts: the standard errors are then far too large."""
-        fit = self._fit
-        fitted = fit.dof > 0
-        if fit.problem.poisson and fitted.any() and np.nanmedian(fit.deviance[fitted] / fit.dof[fitted]) < NO_COUNTS:
-            warnings.warn(
-                f"the data scatter {1 / NO_COUNTS:.0f} times less than counts would: standard errors are far too large."
-                " Write noise='auto' for counts of a detector with a gain, likelihood='gaussian' for anything else.",
-                MIWidgetsWarning,
-                stacklevel=4,
-            )
-
-    def _result(self) -> xr.Dataset:
-        p = self._prepared
-        return to_dataset(
-            self._fit,
-            p.coords,
-            p.dims,
-            p.shape,
-            axis_units=p.axis_units,
-            value_units=p.value_units,
-            attrs=self._attrs,
-        )
-
-
-def iter_fit_peaks(
-    da: xr.DataArray,
-    dim: str | None = None,
-    *,
-    n_peaks: int | None = None,
-    lineshape: str | Sequence[str] = "pseudo-voigt",
-    background: str = "linear",
-    likelihood: str = "poisson",
-    noise: float | str | xr.DataArray | None = None,
-    mask: xr.DataArray | None = None,
-    robust: bool = False,
-    ties: Mapping[str, Any] | None = None,
-    bounds: Mapping[str, Any] | None = None,
-    start: xr.Dataset | Mapping[str, Any] | None = None,
-    engine: str = "auto",
-) -> "_Parts":
+def iter_fit_peaks(da: xr.DataArray, dim: str | None = None, **options: Unpack[FitOptions]) -> "Parts | ChunkParts":
     """Fit as `fit_peaks` does, in parts of about 0.3 s that can be watched and stopped.
 
     Parameters
     ----------
-    da, dim, n_peaks, lineshape, background, likelihood, noise, mask, robust, ties, bounds, start, engine
-        As in `fit_peaks`; they are checked at once, before the first part is drawn.
+    da, dim
+        As in `fit_peaks`. Of a chunked array one chunk is held at a time, and the result.
+    **options
+        Keywords of `fit_peaks` but ``smooth`` and ``progress``; they are checked at once, before the first part is
+        drawn.
 
     Returns
     -------
     iterator of runs.Part
         ``result`` is the Dataset of all that is finished (elsewhere NaN and status ``not_run``), ``index`` the flat
-        numbers of the spectra that are new, ``message`` ``"fit"``, ``"repair"`` or, in the last part, ``"done"``.
+        numbers of the spectra that are new, ``message`` ``"fit"``, ``"repair"``, ``"shared"`` or, in the last part,
+        ``"done"``.
 
     Raises
     ------
@@ -246,38 +200,9 @@ def iter_fit_peaks(
     >>> parts[-1].done
     16
     """
+    unknown = set(options) - set(FitOptions.__annotations__)
+    if unknown:
+        raise ParameterError(f"unknown option {min(unknown)!r}; write one of {', '.join(FitOptions.__annotations__)}.")
     dim = str(dim or find_spectral_dim(da))
-    model = Model.of(lineshape, n_peaks, background)
-    prepared = prepare(da, dim, model, mask=mask, spikes=find_spikes if robust else None)
-    fit = build_fit(
-        prepared, model, likelihood=likelihood, noise=noise, ties=ties, bounds=bounds, start=start, engine=engine
-    )
-    poisson, rising = fit.problem.poisson, fit.problem.rising
-    options = {
-        "dim": dim,
-        "n_peaks": model.n_peaks,
-        "lineshape": lineshape if isinstance(lineshape, str) else list(lineshape),
-        "background": background,
-        "likelihood": "poisson" if poisson else "gaussian",
-        "noise": noise if isinstance(noise, str | float | int | None) else "given as an array",
-        "mask": "given" if mask is not None else None,
-        "robust": bool(robust),
-        "ties": dict(ties or {}),
-        "bounds": {k: np.asarray(v, dtype=object).tolist() for k, v in (bounds or {}).items()},
-        "start": "given" if start is not None else None,
-    }
-    attrs = {
-        "title": "peak fit",
-        "source": str(da.attrs.get("source", da.name or "")),
-        "references": "https://doi.org/10.1080/14686996.2019.1620123",
-        "history": history("mi_widgets.peaks.fit_peaks", __version__, options),
-        "spectral_dim": dim,
-        "lineshape": ", ".join(dict.fromkeys(model.lineshapes)) if model.uniform else ", ".join(model.lineshapes),
-        "background": background,
-        "background_rising": int(rising),
-        "likelihood": options["likelihood"],
-        "axis_range": [float(prepared.axis[0]), float(prepared.axis[-1])],
-        "axis_units": require_units(da[dim], who="fit_peaks"),
-        **(fit.noise.attrs or {}),
-    }
-    return _Parts(fit, prepared, attrs)
+    kind = ChunkParts if isinstance(da, xr.DataArray) and da.chunks is not None else Parts
+    return kind(da, dim, options)
