@@ -1,6 +1,6 @@
 """What is fitted: which peaks on which background, and where each parameter stands in the vector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES, Background, Shape
+from mi_widgets.peaks._shapes import BACKGROUNDS, DONIACH, SHAPES, Background, Shape
+
+GAMMA_DONIACH = (-0.49, 0.49)  # from one half on the tail would be higher than a line
 
 
 @dataclass(frozen=True)
@@ -140,16 +142,23 @@ class Model:
             "sigma": (step, width / 2),
             "gamma": (0.0, width / 2),
             "fraction": (0.0, 1.0),
+            "asymmetry": (-0.9, 0.9),
+            "gaussian_sigma": (0.2 * step, width / 2),
         }
         ground = self.ground.bounds(positive_background)
-        limits = [default[name] for shape in self.shapes for name in shape.parameters] + list(ground)
+        limits = [
+            GAMMA_DONIACH if (shape.code, name) == (DONIACH, "gamma") else default[name]
+            for shape in self.shapes
+            for name in shape.parameters
+        ]
+        limits += ground
         low, high = np.array(limits, dtype=float).reshape(-1, 2).T.copy()
         if not isinstance(user or {}, Mapping):
             raise ParameterError(f"bounds must be a dict such as {{'center': (284, 287)}}; got {user!r}.")
         for name, given in (user or {}).items():
             columns = self._known("bounds", name)
             for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):
-                floor, ceiling = _hard_limits(self.names[at], step, positive_background)
+                floor, ceiling = self._hard_limits(self.names[at], step, positive_background)
                 low[at] = max(floor, low[at] if lo is None else float(lo))
                 high[at] = min(ceiling, high[at] if hi is None else float(hi))
                 if not low[at] <= high[at]:
@@ -160,6 +169,33 @@ class Model:
                     )
         return low, high
 
+    def _hard_limits(self, name: str, step: float, counts: bool) -> tuple[float, float]:
+        """What a parameter cannot leave: a width is above zero, a fraction a fraction, counts are not negative."""
+        peak, _, kind = name.partition("_")
+        if name.startswith("background"):
+            least = step**2 if kind in ("c", "d") else 0.0  # squares of energies
+            return (least if counts or kind in ("step", "b", "c", "d") else -np.inf), np.inf
+        if kind == "gamma":
+            return GAMMA_DONIACH if self.lineshapes[int(peak[1:])] == "doniach" else (0.0, np.inf)
+        fixed = {
+            "fraction": (0.0, 1.0),
+            "asymmetry": (-0.9, 0.9),
+            "sigma": (1e-3 * step, np.inf),
+            "gaussian_sigma": (0.05 * step, np.inf),
+            "amplitude": (0.0 if counts else -np.inf, np.inf),
+        }
+        return fixed.get(kind, (-np.inf, np.inf))
+
+    def require_units(self, axis_units: str, given: Collection[str]) -> None:
+        """Raise where a background has constants in powers of eV, the axis another unit, and they are not `given`."""
+        names = [n for n, at in zip(self.ground.parameters, self.ground.held, strict=False) if at is not None]
+        missing = [name for name in names if name not in given]
+        if missing and axis_units != "eV":
+            raise ParameterError(
+                f"background={self.background!r} knows {missing[0]!r} in eV² only, and the axis is in {axis_units!r}. "
+                f"Write bounds={{{missing[0]!r}: (low, high)}}; two equal numbers hold it."
+            )
+
     def _known(self, what: str, name: str) -> np.ndarray:
         known = (*self.peak_names, *self.background_names)
         if name in known:
@@ -167,18 +203,6 @@ class Model:
         if name in self.names:
             return np.array([self.names.index(name)])
         raise ParameterError(f"{what}: unknown parameter {name!r}; this model has {', '.join(known)}.")
-
-
-def _hard_limits(name: str, step: float, counts: bool) -> tuple[float, float]:
-    """What a parameter cannot leave: a width is above zero, a fraction a fraction, counts are not negative."""
-    kind = name.rpartition("_")[2]
-    if kind == "fraction":
-        return 0.0, 1.0
-    if kind == "sigma":
-        return 1e-3 * step, np.inf
-    if kind == "gamma" or name == "background_step" or (counts and (kind == "amplitude" or name[0] == "b")):
-        return 0.0, np.inf
-    return -np.inf, np.inf
 
 
 def _pairs(name: str, given: Any, n: int) -> Sequence[tuple[Any, Any]]:

@@ -8,7 +8,9 @@ import math
 import numpy as np
 from numba import njit
 
-from mi_widgets.peaks._numba_curves import OPTIONS, as_bits, jacobian, log, model
+from mi_widgets.peaks._numba_curves import jacobian, model
+from mi_widgets.peaks._numba_functions import OPTIONS, as_bits, log
+from mi_widgets.peaks._numba_tougaard import room
 
 
 @njit(**OPTIONS)
@@ -215,7 +217,7 @@ def fit_rows(
     xs, y, w, ends = np.empty(n_all), np.empty(n_all), np.empty(n_all), np.array([x[0], x[-1]])
     jac, hess, chol = np.empty((n, n_all)) if tied else full, np.empty((n, n)), np.empty((n, n))
     grad, rhs, step, shift, trial = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    skip, fixed = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    skip, fixed, work = np.zeros(n, np.bool_), np.zeros(n, np.bool_), room(kind, n_all)
     for row in range(qs.shape[0]):
         m, total, p = 0, 0.0, qs[row]
         for i in range(n_all):
@@ -230,8 +232,9 @@ def fit_rows(
         # what is no counts but, say, counts per second has a likelihood of another scale
         enough = tol * min(1.0, 1e-3 * total) if poisson else tol
         _step_widths(xs, dx, m)
+        work[0, 0, 0] = -1.0  # other channels, other kernels
         _expand(p, slot, factor, offset, p_full)
-        jacobian(xs, dx, ends, p_full, shapes, kind, rising, f, full, m)
+        jacobian(xs, dx, ends, p_full, shapes, kind, rising, f, full, m, work)
         if tied:
             _pull_back(full, slot, factor, jac, m)
         best, it = _cost(y, f, w, m, poisson, floor), 0
@@ -265,7 +268,7 @@ def fit_rows(
             for a in range(n):
                 trial[a] = min(max(p[a] + step[a], low[a]), high[a])
             _expand(trial, slot, factor, offset, p_full)
-            model(xs, dx, ends, p_full, shapes, kind, rising, f_new, m)
+            model(xs, dx, ends, p_full, shapes, kind, rising, f_new, m, work)
             new = _cost(y, f_new, w, m, poisson, floor)
             ratio = (best - new) / gain
             if ratio > 1e-4:
@@ -274,7 +277,7 @@ def fit_rows(
                     p[a] = trial[a]
                 q = 2 * ratio - 1
                 lam, nu, need = max(lam * max(0.1, 1 - q * q * q), 1e-9), 2.0, True
-                jacobian(xs, dx, ends, p_full, shapes, kind, rising, f, full, m)
+                jacobian(xs, dx, ends, p_full, shapes, kind, rising, f, full, m, work)
                 if tied:
                     _pull_back(full, slot, factor, jac, m)
             else:

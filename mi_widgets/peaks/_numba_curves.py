@@ -1,18 +1,19 @@
-"""Compiled curves and their derivatives, as `_numpy` has them: line shapes, backgrounds, and the functions they need.
+"""Compiled curves and their derivatives, as `_numpy` has them: line shapes and backgrounds.
 
-numba does not notice that a cached caller is older than what it calls: after a change here, touch `_numba.py`.
+numba does not notice that a cached caller is older than what it calls: after a change here or in the other `_numba_*.py`,
+touch this file and `_numba.py`.
 """
 
 import math
-from typing import Any
 
-import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
+from mi_widgets.peaks._numba_doniach import add_doniach, doniach_rows
+from mi_widgets.peaks._numba_functions import OPTIONS, exp, faddeeva
 from mi_widgets.peaks._shapes import (
+    ASYMMETRIC_PSEUDO_VOIGT,
     CONSTANT,
+    DONIACH,
     EXPONENTIAL,
     GAUSSIAN,
     LINEAR,
@@ -20,103 +21,14 @@ from mi_widgets.peaks._shapes import (
     PSEUDO_VOIGT,
     QUADRATIC,
     SHIRLEY,
+    TOUGAARD,
 )
+from mi_widgets.peaks._numba_tougaard import kernels, scatter, tougaard_rows
 
-# error_model="numpy": the check for division by zero would keep LLVM from vectorising the loops over channels.
-OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "cache": True, "nogil": True}
 SQRT_2, SQRT_2LN2 = math.sqrt(2), math.sqrt(2 * math.log(2))
 INV_SQRT_PI, TINY = 1 / math.sqrt(math.pi), 1e-100
 INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
 INV_PI = 1 / math.pi
-LOG2_E, LN2_HIGH, LN2_LOW = 1 / math.log(2), 6.93147180369123816490e-01, 1.90821492927058770002e-10
-
-
-@intrinsic
-def _as_float(_context: Any, _bits: Any) -> Any:  # pragma: no cover - compiled
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.int64), codegen
-
-
-@intrinsic
-def as_bits(_context: Any, _value: Any) -> Any:  # pragma: no cover - compiled
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), codegen
-
-
-@njit(inline="always", **OPTIONS)
-def _exp(x):
-    # PyPI's llvmlite has no vector maths library: a polynomial on |r| < ln2/2 vectorises, libm's exp does not.
-    x = max(x, -300.0)
-    n = math.floor(x * LOG2_E + 0.5)
-    r = (x - n * LN2_HIGH) - n * LN2_LOW
-    p = 1.0 / 39916800
-    p = p * r + 1.0 / 3628800
-    p = p * r + 1.0 / 362880
-    p = p * r + 1.0 / 40320
-    p = p * r + 1.0 / 5040
-    p = p * r + 1.0 / 720
-    p = p * r + 1.0 / 120
-    p = p * r + 1.0 / 24
-    p = p * r + 1.0 / 6
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    return p * _as_float((np.int64(n) + 1023) << 52)
-
-
-@njit(inline="always", **OPTIONS)
-def log(x):
-    bits = as_bits(x)
-    k = (bits - 0x3FE6A09E667F3BCD) >> 52
-    m = _as_float(bits - (k << 52))
-    z = (m - 1.0) / (m + 1.0)
-    w = z * z
-    p = 2.0 / 17
-    p = p * w + 2.0 / 15
-    p = p * w + 2.0 / 13
-    p = p * w + 2.0 / 11
-    p = p * w + 2.0 / 9
-    p = p * w + 2.0 / 7
-    p = p * w + 2.0 / 5
-    p = p * w + 2.0 / 3
-    p = p * w + 2.0
-    return z * p + k * 0.6931471805599453
-
-
-# D. Weideman (1994), doi:10.1137/0731077: the Faddeeva function as a polynomial, right to 1e-12 with 40 terms
-N_FADDEEVA = 40
-L_FADDEEVA = math.sqrt(N_FADDEEVA / math.sqrt(2))
-
-
-def _faddeeva_coefficients() -> np.ndarray:
-    m = 2 * N_FADDEEVA
-    theta = np.arange(-m + 1, m) * np.pi / m
-    t = L_FADDEEVA * np.tan(theta / 2)
-    values = np.concatenate([[0.0], np.exp(-(t**2)) * (L_FADDEEVA**2 + t**2)])
-    return np.ascontiguousarray(np.fft.fft(np.fft.fftshift(values)).real[1 : N_FADDEEVA + 1][::-1] / (2 * m))
-
-
-FADDEEVA = _faddeeva_coefficients()
-
-
-@njit(inline="always", **OPTIONS)
-def _faddeeva(re, im):
-    """Real and imaginary part of w(re + i im), im >= 0."""
-    # (L + iz) / (L - iz), iz = -im + i re
-    den = (L_FADDEEVA + im) * (L_FADDEEVA + im) + re * re
-    zr = ((L_FADDEEVA - im) * (L_FADDEEVA + im) - re * re) / den
-    zi = 2 * L_FADDEEVA * re / den
-    pr, pi = FADDEEVA[0], 0.0
-    for k in range(1, N_FADDEEVA):
-        pr, pi = pr * zr - pi * zi + FADDEEVA[k], pr * zi + pi * zr
-    # 1 / (L - iz) = (L + im + i re) / den
-    ir, ii = (L_FADDEEVA + im) / den, re / den
-    qr, qi = ir * ir - ii * ii, 2 * ir * ii
-    return 2 * (pr * qr - pi * qi) + INV_SQRT_PI * ir, 2 * (pr * qi + pi * qr) + INV_SQRT_PI * ii
 
 
 @njit(**OPTIONS)
@@ -133,7 +45,7 @@ def _running_integral(dx, rising, values, out, n):
 
 
 @njit(**OPTIONS)
-def _add_background(p, kind, rising, x, dx, ends, f, n):
+def _add_background(p, kind, rising, x, dx, ends, f, n, work):
     """Add the background to the sum of peaks in f."""
     scale = 1 / (ends[1] - ends[0])
     if kind == CONSTANT:
@@ -149,18 +61,22 @@ def _add_background(p, kind, rising, x, dx, ends, f, n):
     elif kind == EXPONENTIAL:
         low, high = math.log(max(p[0], TINY)), math.log(max(p[1], TINY))
         for i in range(n):
-            f[i] += _exp(low + (high - low) * ((x[i] - ends[0]) * scale))
+            f[i] += exp(low + (high - low) * ((x[i] - ends[0]) * scale))
     elif kind == SHIRLEY:
         s = 0.0
         for j in range(n):
             i = j if rising else n - 1 - j
             s += f[i] * dx[i]
             f[i] += p[0] + p[1] * s
+    elif kind >= TOUGAARD:
+        scatter(work, kernels(x, dx, p, kind, rising, n, work), p[1], rising, f, n)
+        for i in range(n):
+            f[i] += p[0]
 
 
 @njit(**OPTIONS)
-def model(x, dx, ends, p, shapes, kind, rising, f, n):
-    """Expected values f(x)."""
+def model(x, dx, ends, p, shapes, kind, rising, f, n, work):
+    """Expected values f(x); `work` is room for the kernels of a Tougaard background."""
     for i in range(n):
         f[i] = 0.0
     at = 0
@@ -170,7 +86,7 @@ def model(x, dx, ends, p, shapes, kind, rising, f, n):
             c, i2 = a * INV_SQRT_2PI / g, -0.5 / (g * g)
             for i in range(n):
                 t = x[i] - mu
-                f[i] += c * _exp(t * t * i2)
+                f[i] += c * exp(t * t * i2)
             at += 3
         elif shapes[k] == LORENTZIAN:
             c, g2 = a * g * INV_PI, g * g
@@ -184,14 +100,27 @@ def model(x, dx, ends, p, shapes, kind, rising, f, n):
             for i in range(n):
                 t = x[i] - mu
                 t2 = t * t
-                f[i] += cg * _exp(t2 * i2) + cl / (t2 + g2)
+                f[i] += cg * exp(t2 * i2) + cl / (t2 + g2)
             at += 4
+        elif shapes[k] == ASYMMETRIC_PSEUDO_VOIGT:
+            e, s, g2 = p[at + 3], g / SQRT_2LN2, g * g
+            cg, cl, i2 = a * (1 - e) * INV_SQRT_2PI / s, a * e * g * INV_PI, -0.5 / (s * s)
+            low, high = 1 / (1 - p[at + 4]), 1 / (1 + p[at + 4])
+            for i in range(n):
+                t = x[i] - mu
+                t *= low if t < 0 else high
+                t2 = t * t
+                f[i] += cg * exp(t2 * i2) + cl / (t2 + g2)
+            at += 5
+        elif shapes[k] == DONIACH:
+            add_doniach(x, a, mu, g, p[at + 3], p[at + 4], f, n)
+            at += 5
         else:
             c, scale, im = a * INV_SQRT_2PI / g, 1 / (SQRT_2 * g), p[at + 3] / (SQRT_2 * g)
             for i in range(n):
-                f[i] += c * _faddeeva((x[i] - mu) * scale, im)[0]
+                f[i] += c * faddeeva((x[i] - mu) * scale, im)[0]
             at += 4
-    _add_background(p[at:], kind, rising, x, dx, ends, f, n)
+    _add_background(p[at:], kind, rising, x, dx, ends, f, n, work)
 
 
 @njit(**OPTIONS)
@@ -200,7 +129,7 @@ def _gaussian_rows(x, a, mu, g, jac, n):
     c, is2 = INV_SQRT_2PI / g, 1 / (g * g)
     for i in range(n):
         t = x[i] - mu
-        d_a[i] = c * _exp(-0.5 * is2 * t * t)
+        d_a[i] = c * exp(-0.5 * is2 * t * t)
     for i in range(n):
         t = x[i] - mu
         d_mu[i] = a * is2 * t * d_a[i]
@@ -226,7 +155,7 @@ def _pseudo_voigt_rows(x, a, mu, g, e, jac, n):
     cg, cl, is2 = INV_SQRT_2PI / s, g * INV_PI, 1 / (s * s)
     for i in range(n):
         t = x[i] - mu
-        d_a[i] = cg * _exp(-0.5 * is2 * t * t)
+        d_a[i] = cg * exp(-0.5 * is2 * t * t)
     for i in range(n):
         t = x[i] - mu
         d_e[i] = cl / (t * t + g2)
@@ -245,11 +174,23 @@ def _pseudo_voigt_rows(x, a, mu, g, e, jac, n):
 
 
 @njit(**OPTIONS)
+def _asymmetric_rows(x, a, mu, g, e, asymmetry, jac, n):
+    d_mu, t = jac[1], jac[4]
+    low, high = 1 / (1 - asymmetry), 1 / (1 + asymmetry)
+    for i in range(n):
+        t[i] = (x[i] - mu) * (low if x[i] < mu else high)
+    _pseudo_voigt_rows(t, a, 0.0, g, e, jac, n)
+    for i in range(n):
+        d_mu[i] *= low if x[i] < mu else high
+        t[i] = abs(t[i]) * d_mu[i]
+
+
+@njit(**OPTIONS)
 def _voigt_rows(x, a, mu, g, gamma, jac, n):
     d_a, d_mu, d_g, d_gamma = jac[0], jac[1], jac[2], jac[3]
     c, scale, im = INV_SQRT_2PI / g, 1 / (SQRT_2 * g), gamma / (SQRT_2 * g)
     for i in range(n):
-        d_a[i], d_gamma[i] = _faddeeva((x[i] - mu) * scale, im)
+        d_a[i], d_gamma[i] = faddeeva((x[i] - mu) * scale, im)
     for i in range(n):
         re, wr, wi = (x[i] - mu) * scale, d_a[i], d_gamma[i]
         # w' = -2 z w + 2i / sqrt(pi)
@@ -261,10 +202,10 @@ def _voigt_rows(x, a, mu, g, gamma, jac, n):
 
 
 @njit(**OPTIONS)
-def _background_rows(p, kind, rising, x, dx, ends, f, jac, at, n):
+def _background_rows(p, kind, rising, x, dx, ends, f, jac, at, n, work):
     """Derivatives by the background's parameters, and what the peaks do to a background made from them."""
     scale = 1 / (ends[1] - ends[0])
-    if kind in (CONSTANT, SHIRLEY):
+    if kind in (CONSTANT, SHIRLEY) or kind >= TOUGAARD:
         for i in range(n):
             jac[at, i] = 1.0
     if kind == LINEAR:
@@ -282,7 +223,7 @@ def _background_rows(p, kind, rising, x, dx, ends, f, jac, at, n):
         low, high = max(p[0], TINY), max(p[1], TINY)
         for i in range(n):
             t = (x[i] - ends[0]) * scale
-            v = _exp((1 - t) * math.log(low) + t * math.log(high))
+            v = exp((1 - t) * math.log(low) + t * math.log(high))
             jac[at, i] = v * (1 - t) / low
             jac[at + 1, i] = v * t / high
     elif kind == SHIRLEY:
@@ -293,10 +234,13 @@ def _background_rows(p, kind, rising, x, dx, ends, f, jac, at, n):
                 i = j if rising else n - 1 - j
                 s += row[i] * dx[i]
                 row[i] += p[1] * s
+    elif kind >= TOUGAARD:
+        uniform = kernels(x, dx, p, kind, rising, n, work)
+        tougaard_rows(work, uniform, p, rising, f, jac, at, n)
 
 
 @njit(**OPTIONS)
-def jacobian(x, dx, ends, p, shapes, kind, rising, f, jac, n):
+def jacobian(x, dx, ends, p, shapes, kind, rising, f, jac, n, work):
     """Expected values and their derivatives jac[parameter, channel]. Loops are split so that each one vectorises."""
     for i in range(n):
         f[i] = 0.0
@@ -313,10 +257,17 @@ def jacobian(x, dx, ends, p, shapes, kind, rising, f, jac, n):
         elif shapes[k] == PSEUDO_VOIGT:
             _pseudo_voigt_rows(x, a, mu, g, p[at + 3], here, n)
             at += 4
+        elif shapes[k] == ASYMMETRIC_PSEUDO_VOIGT:
+            _asymmetric_rows(x, a, mu, g, p[at + 3], p[at + 4], here, n)
+            at += 5
+        elif shapes[k] == DONIACH:
+            doniach_rows(x, a, mu, g, p[at + 3], p[at + 4], here, n)
+            at += 5
         else:
             _voigt_rows(x, a, mu, g, p[at + 3], here, n)
             at += 4
         for i in range(n):
             f[i] += a * d_a[i]
-    _background_rows(p[at:], kind, rising, x, dx, ends, f, jac, at, n)
-    _add_background(p[at:], kind, rising, x, dx, ends, f, n)
+    _background_rows(p[at:], kind, rising, x, dx, ends, f, jac, at, n, work)
+    if kind < TOUGAARD:  # else f is whole already: the kernels are applied once
+        _add_background(p[at:], kind, rising, x, dx, ends, f, n, work)

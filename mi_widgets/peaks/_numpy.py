@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import wofz
 
+from mi_widgets.peaks import _numpy_doniach, _numpy_tougaard
 from mi_widgets.peaks._shapes import (
+    ASYMMETRIC_PSEUDO_VOIGT,
     CONSTANT,
+    DONIACH,
     EXPONENTIAL,
     GAUSSIAN,
     LINEAR,
@@ -15,6 +18,8 @@ from mi_widgets.peaks._shapes import (
     PSEUDO_VOIGT,
     QUADRATIC,
     SHIRLEY,
+    TOUGAARD,
+    TOUGAARD_U3,
 )
 
 if TYPE_CHECKING:
@@ -36,18 +41,28 @@ def peak_values(problem: "Problem", x: np.ndarray, p: np.ndarray) -> list[np.nda
     out = []
     for shape, at in zip(problem.shapes, problem.offsets[:-1], strict=True):
         a, mu, g = p[:, at : at + 3].T[:, :, None]
-        t2 = (x - mu) ** 2
+        t = x - mu
+        if shape == ASYMMETRIC_PSEUDO_VOIGT:
+            t = t / _stretch(t, p[:, at + 4, None])
+        t2 = t**2
         if shape == GAUSSIAN:
             out.append(a * INV_SQRT_2PI / g * np.exp(-0.5 * t2 / g**2))
         elif shape == LORENTZIAN:
             out.append(a * g / np.pi / (t2 + g**2))
-        elif shape == PSEUDO_VOIGT:
+        elif shape in (PSEUDO_VOIGT, ASYMMETRIC_PSEUDO_VOIGT):
             e, s = p[:, at + 3, None], g / SQRT_2LN2
             out.append(a * (1 - e) * INV_SQRT_2PI / s * np.exp(-0.5 * t2 / s**2) + a * e * g / np.pi / (t2 + g**2))
+        elif shape == DONIACH:
+            out.append(_numpy_doniach.values(x, p[:, at : at + 5]))
         else:
-            z = ((x - mu) + 1j * p[:, at + 3, None]) / (SQRT_2 * g)
+            z = (t + 1j * p[:, at + 3, None]) / (SQRT_2 * g)
             out.append(a * INV_SQRT_2PI / g * wofz(z).real)
     return out
+
+
+def _stretch(t: np.ndarray, asymmetry: np.ndarray) -> np.ndarray:
+    """Half width of either side over their mean."""
+    return np.where(t < 0, 1 - asymmetry, 1 + asymmetry)
 
 
 def background_values(problem: "Problem", x: np.ndarray, p: np.ndarray, peaks: np.ndarray) -> np.ndarray:
@@ -64,8 +79,10 @@ def background_values(problem: "Problem", x: np.ndarray, p: np.ndarray, peaks: n
         out = b[0] * (1 - t) * (1 - 2 * t) + b[1] * 4 * t * (1 - t) + b[2] * t * (2 * t - 1)
     elif problem.background == EXPONENTIAL:
         out = np.exp((1 - t) * np.log(np.maximum(b[0], TINY)) + t * np.log(np.maximum(b[1], TINY)))
-    else:
+    elif problem.background == SHIRLEY:
         out = b[0] + b[1] * running_integral(x, peaks, rising=problem.rising)
+    else:
+        out = b[0] + _numpy_tougaard.scattered(x, b[1:, :, 0].T, peaks, rising=problem.rising) - peaks
     return np.broadcast_to(out, (len(p), x.size))
 
 
@@ -95,13 +112,22 @@ def jacobian(problem: "Problem", x: np.ndarray, p: np.ndarray) -> tuple[np.ndarr
             unit = g / np.pi / (t * t + g * g)
             jac[:, at + 1] = 2 * np.pi * a / g * t * unit**2
             jac[:, at + 2] = a * unit * (1 / g - 2 * np.pi * unit)
-        elif shape == PSEUDO_VOIGT:
+        elif shape in (PSEUDO_VOIGT, ASYMMETRIC_PSEUDO_VOIGT):
             e, s = p[:, at + 3, None], g / SQRT_2LN2
+            if shape == ASYMMETRIC_PSEUDO_VOIGT:
+                stretch = _stretch(t, p[:, at + 4, None])
+                t = t / stretch
             gau, lor = INV_SQRT_2PI / s * np.exp(-0.5 * (t / s) ** 2), g / np.pi / (t * t + g * g)
             jac[:, at + 1] = t * ((1 - e) * a / s**2 * gau + 2 * np.pi * e * a / g * lor**2)
             jac[:, at + 2] = (1 - e) * a / g * gau * ((t / s) ** 2 - 1) + e * a * lor * (1 / g - 2 * np.pi * lor)
             jac[:, at + 3] = a * (lor - gau)
             unit = gau + e * (lor - gau)
+            if shape == ASYMMETRIC_PSEUDO_VOIGT:
+                jac[:, at + 1] /= stretch
+                jac[:, at + 4] = jac[:, at + 1] * np.abs(t)
+        elif shape == DONIACH:
+            unit, *rows = _numpy_doniach.derivatives(x, p[:, at : at + 5])
+            jac[:, at + 1 : at + 5] = np.stack(rows, axis=1)
         else:
             z = (t + 1j * p[:, at + 3, None]) / (SQRT_2 * g)
             w = wofz(z)
@@ -122,7 +148,7 @@ def _background_jacobian(
     at, kind = int(problem.offsets[-1]), problem.background
     t = (x - problem.axis[0]) / (problem.axis[-1] - problem.axis[0])
     values = background_values(problem, x, p, peaks)
-    if kind in (CONSTANT, SHIRLEY):
+    if kind in (CONSTANT, SHIRLEY, TOUGAARD, TOUGAARD_U3):
         jac[:, at] = 1.0
     if kind == LINEAR:
         jac[:, at], jac[:, at + 1] = 1 - t, t
@@ -134,6 +160,9 @@ def _background_jacobian(
     elif kind == SHIRLEY:
         jac[:, at + 1] = running_integral(x, peaks, rising=problem.rising)
         jac[:, :at] += p[:, at + 1, None, None] * running_integral(x, jac[:, :at], rising=problem.rising)
+    elif kind in (TOUGAARD, TOUGAARD_U3):
+        g = values + peaks - p[:, at, None]
+        jac[:, at + 1 :] = _numpy_tougaard.derivatives(x, p[:, at + 1 :], g, jac[:, :at], rising=problem.rising)
     return values
 
 

@@ -10,8 +10,10 @@ from math import log, pi, sqrt
 import numpy as np
 from scipy.special import erfcx
 
-GAUSSIAN, LORENTZIAN, PSEUDO_VOIGT, VOIGT = range(4)
-NONE, CONSTANT, LINEAR, QUADRATIC, EXPONENTIAL, SHIRLEY = range(6)
+from mi_widgets.peaks import _numpy_doniach
+
+GAUSSIAN, LORENTZIAN, PSEUDO_VOIGT, VOIGT, ASYMMETRIC_PSEUDO_VOIGT, DONIACH = range(6)
+NONE, CONSTANT, LINEAR, QUADRATIC, EXPONENTIAL, SHIRLEY, TOUGAARD, TOUGAARD_U3 = range(8)
 FWHM_GAUSSIAN = 2 * sqrt(2 * log(2))
 
 
@@ -24,7 +26,7 @@ class Shape:
     code : int
         As the engines know it.
     parameters : tuple of str
-        Names; the first three are amplitude (area), center, sigma.
+        Names; the first three are amplitude (area, where it is finite), center, sigma.
     fwhm : callable
         Full width at half maximum from the parameters, their axis last.
     height : callable
@@ -32,7 +34,9 @@ class Shape:
     guess : callable
         ``guess(half width)``: sigma and what follows it, for a peak of that half width at half maximum.
     lmfit : str
-        Name of lmfit's model.
+        Name of lmfit's model; empty where it has none.
+    area : float
+        Area over amplitude, roughly where it is infinite.
     """
 
     code: int
@@ -40,7 +44,8 @@ class Shape:
     fwhm: Callable[[np.ndarray], np.ndarray]
     height: Callable[[np.ndarray], np.ndarray]
     guess: Callable[[float], tuple[float, ...]]
-    lmfit: str
+    lmfit: str = ""
+    area: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,16 +62,21 @@ class Background:
         Which of them may be negative where the data may be.
     active : bool
         It is made from the fitted peaks, and so has a side on which it is higher.
+    held : tuple of (float or None)
+        Where a parameter is held unless bounds free it, in powers of eV; empty for none of them.
     """
 
     code: int
     parameters: tuple[str, ...]
     free: tuple[bool, ...]
     active: bool = False
+    held: tuple[float | None, ...] = ()
 
     def bounds(self, positive: bool) -> list[tuple[float, float]]:
         """Default bounds of the parameters."""
-        return [(-np.inf if free and not positive else 0.0, np.inf) for free in self.free]
+        usual = [(-np.inf if free and not positive else 0.0, np.inf) for free in self.free]
+        held = self.held or (None,) * len(usual)
+        return [pair if at is None else (at, at) for pair, at in zip(usual, held, strict=True)]
 
 
 def _voigt_fwhm(p: np.ndarray) -> np.ndarray:
@@ -117,6 +127,21 @@ SHAPES = {
         lambda half: (0.7 * half, 0.3 * half),
         "VoigtModel",
     ),
+    "asymmetric-pseudo-voigt": Shape(
+        ASYMMETRIC_PSEUDO_VOIGT,
+        (*PEAK, "fraction", "asymmetry"),
+        lambda p: 2 * p[..., 2],
+        _pseudo_voigt_height,
+        lambda half: (half, 0.3, 0.0),
+    ),
+    "doniach": Shape(
+        DONIACH,
+        (*PEAK, "gamma", "gaussian_sigma"),
+        _numpy_doniach.fwhm,
+        _numpy_doniach.height,
+        lambda half: (0.4 * half, 0.05, 0.6 * half),
+        area=pi,
+    ),
 }
 BACKGROUNDS = {
     "none": Background(NONE, (), ()),
@@ -127,4 +152,19 @@ BACKGROUNDS = {
     ),
     "exponential": Background(EXPONENTIAL, ("background_left", "background_right"), (False, False)),
     "shirley": Background(SHIRLEY, ("background_level", "background_step"), (True, False), active=True),
+    # C and D as for most metals and their oxides (Tougaard 1997): a window of some 10 eV cannot tell them
+    "tougaard": Background(
+        TOUGAARD,
+        ("background_level", "background_b", "background_c"),
+        (True, False, False),
+        active=True,
+        held=(None, None, 1643.0),
+    ),
+    "tougaard-u3": Background(
+        TOUGAARD_U3,
+        ("background_level", "background_b", "background_c", "background_d"),
+        (True, False, False, False),
+        active=True,
+        held=(None, None, 551.0, 436.0),
+    ),
 }

@@ -13,6 +13,7 @@ from scipy import ndimage
 from mi_widgets.peaks._engine import Fitted
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._shapes import GAUSSIAN, LORENTZIAN
+from mi_widgets.peaks._threads import side_by_side
 
 N_PILOTS, PILOT_ITERATIONS = 24, 60
 MAX_ORDERS = 6  # ways to hand what was found to peaks that are not alike
@@ -115,14 +116,28 @@ def _ground(problem: Problem, left: np.ndarray, right: np.ndarray, p: np.ndarray
         return np.minimum(left, right)[:, None]
     if name == "quadratic":
         return np.stack([left, (left + right) / 2, right], axis=1)
-    if name == "shirley":
-        near, far = (left, right) if problem.rising else (right, left)
-        area = p[:, problem.model.columns("amplitude")].sum(axis=1)
-        return np.stack([near, np.where(area > 0, np.maximum(far - near, 0) / np.maximum(area, 1e-300), 0.0)], axis=1)
+    if problem.model.ground.active:
+        return _active_ground(problem, left, right, p)
     if name == "exponential":
         floor = 1e-3 * np.maximum(np.maximum(left, right), 1e-30)
         return np.stack([np.maximum(left, floor), np.maximum(right, floor)], axis=1)
     return np.stack([left, right], axis=1)
+
+
+def _active_ground(problem: Problem, left: np.ndarray, right: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """A level, and the factor that makes of the areas of the peaks the step between both ends."""
+    model = problem.model
+    near, far, end = (left, right, -1) if problem.rising else (right, left, 0)
+    area = p[:, model.columns("amplitude")] * np.array([shape.area for shape in model.shapes])
+    held = (problem.low[model.offsets[-1] + 2 :], problem.high[model.offsets[-1] + 2 :])
+    constants = np.clip([v for v in model.ground.held if v is not None], *held)
+    if constants.size:
+        loss = np.abs(problem.axis[end] - p[:, model.columns("center")])
+        one_d = constants[1] * loss**2 if constants.size == 2 else 4 * constants[0] * loss**2
+        area = area * loss / ((constants[0] - loss**2) ** 2 + one_d)  # U2 is U3 with D = 4 C
+    total = area.sum(axis=1)
+    factor = np.where(total > 0, np.maximum(far - near, 0) / np.maximum(total, 1e-300), 0.0)
+    return np.column_stack([near, factor, np.broadcast_to(constants, (len(p), constants.size))])
 
 
 def areas_at(problem: Problem, y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -208,7 +223,13 @@ def try_recipes(
     best : Fitted
         The best fit of every pilot.
     """
-    tried = [fit(start(recipe), PILOT_ITERATIONS) for recipe in known]
+    by_number: dict[int, Fitted] = {}
+
+    def work(i: int) -> None:
+        by_number[i] = fit(start(known[i]), PILOT_ITERATIONS)
+
+    side_by_side(work, range(len(known)))
+    tried = [by_number[i] for i in range(len(known))]
     cost = np.array([t.cost for t in tried])
     best = tried[0]
     rows = np.arange(cost.shape[1])
