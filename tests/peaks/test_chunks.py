@@ -121,3 +121,15 @@ def test_a_line_of_spectra_and_one_spectrum(counts: xr.DataArray) -> None:
     np.testing.assert_allclose(reference(line.chunk({"y": 3})).center, reference(line).center, rtol=1e-6)
     one = counts[2, 3]
     np.testing.assert_allclose(reference(one.chunk()).center, reference(one).center, rtol=1e-9)
+
+
+def test_it_runs_on_a_distributed_cluster_as_it_is(counts: xr.DataArray) -> None:
+    distributed = pytest.importorskip("distributed")
+    chunked = counts.chunk({"y": 6})
+    here = peaks.fit_peaks(chunked, n_peaks=2, engine="numpy").compute()
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        there = peaks.fit_peaks(chunked, n_peaks=2, engine="numpy").compute()
+    xr.testing.assert_identical(there, here)
