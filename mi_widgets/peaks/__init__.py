@@ -1,11 +1,12 @@
 """Peak mapping: every spectrum of a map fitted at once, with standard errors and a status for each."""
 
-from mi_widgets.peaks.character import character_map, track_peaks
+from mi_widgets.peaks.character import character_map
 from mi_widgets.peaks.em import iter_em
 from mi_widgets.peaks.evaluate import evaluate, to_lmfit
 from mi_widgets.peaks.fit import fit_peaks, iter_fit_peaks
 from mi_widgets.peaks.maps import integrate_window
 from mi_widgets.peaks.select import select_n_peaks
+from mi_widgets.peaks.track import track_peaks
 
 __all__ = [
     "character_map",
