@@ -17,12 +17,17 @@ LONG_NAMES = {
     "fwhm": "full width at half maximum",
     "height": "height",
     "fraction": "Lorentzian fraction",
+    "asymmetry": "asymmetry",
     "gamma": "Lorentzian half width",
+    "gaussian_sigma": "standard deviation of the Gaussian",
     "background_level": "background",
     "background_left": "background at the low end",
     "background_middle": "background in the middle",
     "background_right": "background at the high end",
     "background_step": "Shirley step",
+    "background_b": "Tougaard's B",
+    "background_c": "Tougaard's C",
+    "background_d": "Tougaard's D",
 }
 
 
@@ -59,13 +64,18 @@ def to_dataset(
         "sigma": axis_units,
         "fwhm": axis_units,
         "fraction": "1",
-        "gamma": axis_units,
+        "asymmetry": "1",
+        "gamma": axis_units if "voigt" in model.lineshapes else "1",
+        "gaussian_sigma": axis_units,
+        **dict.fromkeys(("background_b", "background_c", "background_d"), product_unit(axis_units, axis_units)),
     }
     units["background_step"] = f"1/{axis_units}" if "/" not in axis_units else f"1/({axis_units})"
     out: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]] = {}
 
     def add(name: str, over: tuple[str, ...], value: np.ndarray, error: np.ndarray) -> None:
         unit, long_name = units.get(name, value_units), LONG_NAMES[name]
+        if name == "gamma" and "doniach" in model.lineshapes:
+            long_name = "Doniach-Sunjic asymmetry" if unit == "1" else f"{long_name}, or Doniach-Sunjic asymmetry"
         at = (*shape, model.n_peaks) if over == peaks else shape
         out[name] = (over, np.array(value).reshape(at), {"units": unit, "long_name": long_name})
         attributes = {"units": unit, "long_name": f"standard error of {long_name}"}

@@ -158,7 +158,7 @@ class Model:
         for name, given in (user or {}).items():
             columns = self._known("bounds", name)
             for at, (lo, hi) in zip(columns, _pairs(name, given, columns.size), strict=True):
-                floor, ceiling = self._hard_limits(self.names[at], step, positive_background)
+                floor, ceiling = self.hard_limits(self.names[at], step, positive_background)
                 low[at] = max(floor, low[at] if lo is None else float(lo))
                 high[at] = min(ceiling, high[at] if hi is None else float(hi))
                 if not low[at] <= high[at]:
@@ -169,7 +169,7 @@ class Model:
                     )
         return low, high
 
-    def _hard_limits(self, name: str, step: float, counts: bool) -> tuple[float, float]:
+    def hard_limits(self, name: str, step: float, counts: bool) -> tuple[float, float]:
         """What a parameter cannot leave: a width is above zero, a fraction a fraction, counts are not negative."""
         peak, _, kind = name.partition("_")
         if name.startswith("background"):

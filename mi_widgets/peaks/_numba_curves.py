@@ -1,7 +1,7 @@
 """Compiled curves and their derivatives, as `_numpy` has them: line shapes and backgrounds.
 
-numba does not notice that a cached caller is older than what it calls: after a change here or in the other `_numba_*.py`,
-touch this file and `_numba.py`.
+numba does not notice that a cached caller is older than what it calls: after a change here or in the other
+`_numba_*.py`, touch this file and `_numba.py`.
 """
 
 import math
@@ -10,6 +10,7 @@ from numba import njit
 
 from mi_widgets.peaks._numba_doniach import add_doniach, doniach_rows
 from mi_widgets.peaks._numba_functions import OPTIONS, exp, faddeeva
+from mi_widgets.peaks._numba_tougaard import kernels, scatter, tougaard_rows
 from mi_widgets.peaks._shapes import (
     ASYMMETRIC_PSEUDO_VOIGT,
     CONSTANT,
@@ -23,7 +24,6 @@ from mi_widgets.peaks._shapes import (
     SHIRLEY,
     TOUGAARD,
 )
-from mi_widgets.peaks._numba_tougaard import kernels, scatter, tougaard_rows
 
 SQRT_2, SQRT_2LN2 = math.sqrt(2), math.sqrt(2 * math.log(2))
 INV_SQRT_PI, TINY = 1 / math.sqrt(math.pi), 1e-100

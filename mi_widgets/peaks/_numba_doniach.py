@@ -1,4 +1,4 @@
-"""Compiled Doniach-Sunjic profile convolved with a Gaussian: the polynomials of `_numpy_doniach`, where they are explained."""
+"""Compiled Doniach-Sunjic profile convolved with a Gaussian, by the polynomials that `_numpy_doniach` explains."""
 
 import math
 

@@ -1,8 +1,8 @@
 """The Doniach-Sunjic profile convolved with a Gaussian, as polynomials between anchors along the axis.
 
 With ``z = (sigma - i (x - mu)) / b``, b the Gaussian's standard deviation, and s = 1 - gamma, the profile is the real
-part of ``amplitude b^-s exp(i pi gamma / 2) F_s(z)``. Here ``F_s(z) = 1/Gamma(s) int t^(s-1) exp(-t^2/2 - z t) dt`` from 0
-to infinity is a parabolic cylinder function: it solves ``F'' = z F' + s F``. Taylor polynomials solve that equation
+part of ``amplitude b^-s exp(i pi gamma / 2) F_s(z)``. ``F_s(z) = 1/Gamma(s) int t^(s-1) exp(-t^2/2 - z t) dt``, from 0
+to infinity, is a parabolic cylinder function: it solves ``F'' = z F' + s F``. Taylor polynomials solve that equation
 outward from z = sigma / b, where errors die away as exp(z^2/2) does; from ``|z| = 8`` on they come from the asymptotic
 series. Both engines do this; it is right to 1e-10.
 

@@ -32,7 +32,7 @@ def scattered(x: np.ndarray, b: np.ndarray, peaks: np.ndarray, *, rising: bool) 
 
 
 def derivatives(x: np.ndarray, b: np.ndarray, g: np.ndarray, jac: np.ndarray, *, rising: bool) -> np.ndarray:
-    """Derivatives of g by B, C (and D), shape ``(n_spectra, 2 or 3, n_channels)``; `jac` of the peaks becomes that of g."""
+    """Derivatives of g by B, C (and D), ``(n_spectra, 2 or 3, n_channels)``; `jac` of the peaks becomes that of g."""
     out, kernels = np.empty((*b.shape, x.size)), None
     for i, constants in enumerate(b):
         if kernels is None or (constants[1:] != b[i - 1, 1:]).any():

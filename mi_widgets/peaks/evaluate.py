@@ -1,7 +1,8 @@
 """From a fit back to curves, and to lmfit for a closer look at one spectrum."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
@@ -109,10 +110,10 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
 
 
 def _background(problem: Problem, x: np.ndarray, p: np.ndarray, each: list[np.ndarray]) -> np.ndarray:
-    """Background at x, ascending. A Shirley step is integrated over the whole axis, also where x is a part of it."""
+    """Background at x, ascending. What is made from the peaks needs the whole axis, also where x is a part of it."""
     step = float(np.diff(x).max(initial=0.0))
     low, high = problem.axis[[0, -1]]
-    if problem.model.background != "shirley" or (x.size > 2 and x[0] <= low + step and x[-1] >= high - step):
+    if not problem.model.ground.active or (x.size > 2 and x[0] <= low + step and x[-1] >= high - step):
         return background_values(problem, x, p, sum(each, np.zeros((len(p), x.size))))
     fine = np.linspace(low, high, 1024)
     whole = background_values(problem, fine, p, sum(peak_values(problem, fine, p), np.zeros((len(p), fine.size))))
@@ -212,7 +213,12 @@ def _lmfit_model(one: xr.Dataset, problem: Problem) -> tuple[Any, Any]:
     import lmfit
 
     model, (low, high) = problem.model, problem.axis
-    parts = [getattr(lmfit.models, shape.lmfit)(prefix=f"p{k}_") for k, shape in enumerate(model.shapes)]
+    parts = [
+        getattr(lmfit.models, shape.lmfit)(prefix=f"p{k}_")
+        if shape.lmfit
+        else lmfit.Model(_peak_curve(problem, k), independent_vars=["x"], prefix=f"p{k}_")
+        for k, shape in enumerate(model.shapes)
+    ]
     values = {f"p{k}_{n}": float(one[n].isel(peak=k)) for k, s in enumerate(model.shapes) for n in s.parameters}
     ground = {name: float(one[name]) for name in model.background_names}
     if model.background == "constant":
@@ -223,7 +229,7 @@ def _lmfit_model(one: xr.Dataset, problem: Problem) -> tuple[Any, Any]:
         slope = (ground["background_right"] - ground["background_left"]) / (high - low)
         values |= {"background_slope": slope, "background_intercept": ground["background_left"] - slope * low}
     elif model.background != "none":  # what lmfit has no model for is a function of ours
-        parts = [lmfit.Model(_curve(problem), independent_vars=["x"])]
+        parts = [lmfit.Model(_curve(problem, model.names), independent_vars=["x"])]
         values |= ground
     composite = parts[0]
     for part in parts[1:]:
@@ -236,8 +242,15 @@ def _lmfit_model(one: xr.Dataset, problem: Problem) -> tuple[Any, Any]:
                 params[follower].set(expr=f"p{model.having(name)[0]}_{name}" if rule == EQUAL else str(rule))
     for k, shape in enumerate(model.shapes):
         params[f"p{k}_center"].set(min=low, max=high)
-        if "gamma" in shape.parameters:  # lmfit ties it to sigma unless told otherwise
+        if shape.lmfit == "VoigtModel":  # lmfit ties it to sigma unless told otherwise
             params[f"p{k}_gamma"].set(expr="", value=values[f"p{k}_gamma"], vary=True, min=0)
+        if not shape.lmfit:  # a function of ours has no limits of its own
+            for name in shape.parameters:
+                low_limit, high_limit = model.hard_limits(f"p{k}_{name}", 1e-3 * (high - low), problem.poisson)
+                params[f"p{k}_{name}"].set(min=low_limit, max=high_limit)
+            params[f"p{k}_center"].set(min=low, max=high)
+    for name in model.background_names if model.ground.held else ():
+        params[name].set(min=0, vary=float(one[f"{name}_stderr"]) != 0)
     return composite, params
 
 
@@ -248,12 +261,17 @@ def _ties_of(fit: xr.Dataset) -> dict[str, Any]:
         return {}
 
 
-def _curve(problem: Problem) -> Callable[..., np.ndarray]:
+def _peak_curve(problem: Problem, k: int) -> Callable[..., np.ndarray]:
+    alone = replace(problem, model=Model((problem.model.lineshapes[k],), "none"))
+    return _curve(alone, alone.model.shapes[0].parameters)
+
+
+def _curve(problem: Problem, names: Sequence[str]) -> Callable[..., np.ndarray]:
     def curve(x: np.ndarray, **values: float) -> np.ndarray:
-        p = np.array([[values[name] for name in problem.model.names]])
+        p = np.array([[values[name] for name in names]])
         return np.asarray(model_values(problem, x, p)[0])
 
     # lmfit reads the parameters off the signature
-    names = ["x", *problem.model.names]
-    curve.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in names])  # type: ignore[attr-defined]
+    known = ["x", *names]
+    curve.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in known])  # type: ignore[attr-defined]
     return curve
