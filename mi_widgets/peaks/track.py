@@ -159,7 +159,7 @@ def _assign(features: np.ndarray, reference: np.ndarray, allowed: np.ndarray) ->
     """The order of each pixel's peaks that is nearest to its reference, shape ``(n_pixels, n_peaks)``."""
     cost = ((reference[:, :, None] - features[:, None]) ** 2).sum(axis=-1)
     if not len(allowed):
-        return np.array([linear_sum_assignment(one)[1] for one in cost]).reshape(cost.shape[:2])
+        return np.array([linear_sum_assignment(one)[1] for one in cost], dtype=int).reshape(cost.shape[:2])
     places = np.arange(cost.shape[1])
     total = np.stack([cost[:, places, order].sum(axis=1) for order in allowed], axis=1)
     return np.asarray(allowed[np.argmin(total, axis=1)])
