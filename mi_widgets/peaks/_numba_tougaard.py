@@ -11,7 +11,7 @@ EVEN = 1e-7  # of a step: how far channels may stand from an even grid to be tak
 
 @njit(**OPTIONS)
 def room(kind, n):
-    """Room for the cross section over B and its derivatives by C and D, behind a note of the C and D they are for.
+    """Room for the cross section over B and its derivatives by C (and D), behind a note of the C and D they are for.
 
     On an even grid each is one line of 2 n numbers and takes only the first row; memory that is not used costs nothing.
     """
@@ -21,7 +21,8 @@ def room(kind, n):
 @njit(**OPTIONS)
 def kernels(x, dx, p, kind, rising, n, work):
     """Fill `work` for B, C (and D) behind the level in p; returns whether the channels are on an even grid."""
-    c, d = p[2], 4 * p[2] if kind == TOUGAARD else p[3]  # (C + T^2)^2 = (C - T^2)^2 + 4 C T^2
+    along = 4.0 if kind == TOUGAARD else 0.0  # (C + T^2)^2 = (C - T^2)^2 + 4 C T^2: D goes along with C
+    c, d = p[2], along * p[2] if kind == TOUGAARD else p[3]
     step, even = (x[n - 1] - x[0]) / (n - 1), True
     for i in range(n):
         even = even and abs(x[i] - x[0] - i * step) < EVEN * step
@@ -40,9 +41,14 @@ def kernels(x, dx, p, kind, rising, n, work):
             inverse = 1 / (off * off + d * t2)
             value = t * inverse * width
             u[j + shift] = value
-            by_first[j + shift] = -2 * off * inverse * value
+            by_first[j + shift] = -(2 * off + along * t2) * inverse * value
             by_second[j + shift] = -t2 * inverse * value
     return even
+
+
+@njit(inline="always", **OPTIONS)
+def _behind(i, rising, n):
+    return (0, i) if rising else (i + 1, n)
 
 
 @njit(**OPTIONS)
@@ -51,10 +57,11 @@ def scatter(work, even, b, rising, f, n):
     unit = work[1]
     for j in range(n):
         i = j if rising else n - 1 - j
-        row = unit[0, n - i :] if even else unit[i]
+        first, last = _behind(i, rising, n)
+        row, part = (unit[0, n - i + first : n - i + last] if even else unit[i, first:last]), f[first:last]
         s = 0.0
-        for k in range(0 if rising else i + 1, i if rising else n):
-            s += row[k] * f[k]
+        for k in range(last - first):
+            s += row[k] * part[k]
         f[i] += b * s
 
 
@@ -64,14 +71,16 @@ def _scatter_four(work, even, b, rising, f0, f1, f2, f3, n):
     unit = work[1]
     for j in range(n):
         i = j if rising else n - 1 - j
-        row = unit[0, n - i :] if even else unit[i]
+        first, last = _behind(i, rising, n)
+        row = unit[0, n - i + first : n - i + last] if even else unit[i, first:last]
+        g0, g1, g2, g3 = f0[first:last], f1[first:last], f2[first:last], f3[first:last]
         s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-        for k in range(0 if rising else i + 1, i if rising else n):
+        for k in range(last - first):
             q = row[k]
-            s0 += q * f0[k]
-            s1 += q * f1[k]
-            s2 += q * f2[k]
-            s3 += q * f3[k]
+            s0 += q * g0[k]
+            s1 += q * g1[k]
+            s2 += q * g2[k]
+            s3 += q * g3[k]
         f0[i] += b * s0
         f1[i] += b * s1
         f2[i] += b * s2
@@ -81,10 +90,11 @@ def _scatter_four(work, even, b, rising, f0, f1, f2, f3, n):
 @njit(**OPTIONS)
 def _apply(kernel, even, rising, factor, f, out, n):
     for i in range(n):
-        row = kernel[0, n - i :] if even else kernel[i]
+        first, last = _behind(i, rising, n)
+        row, part = (kernel[0, n - i + first : n - i + last] if even else kernel[i, first:last]), f[first:last]
         s = 0.0
-        for k in range(0 if rising else i + 1, i if rising else n):
-            s += row[k] * f[k]
+        for k in range(last - first):
+            s += row[k] * part[k]
         out[i] = factor * s
 
 
@@ -97,11 +107,6 @@ def tougaard_rows(work, even, p, rising, f, jac, at, n):
     _apply(work[2], even, rising, b, f, jac[at + 2], n)
     if p.size > 3:
         _apply(work[3], even, rising, b, f, jac[at + 3], n)
-    else:  # D = 4 C
-        by_c, spare = jac[at + 2], jac[at]
-        _apply(work[3], even, rising, 4 * b, f, spare, n)
-        for i in range(n):
-            by_c[i] += spare[i]
     for i in range(n):
         f[i] += p[0]
         jac[at, i] = 0.0  # the level is not scattered
