@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.datasets._fields import PRESETS, Preset, peak_fields, smooth_field
-from mi_widgets.datasets._shapes import LINESHAPES, fwhm_factor, height_factor, line
+from mi_widgets.datasets._shapes import BACKGROUNDS, LINESHAPES, expected_counts, fwhm, height
 from mi_widgets.errors import ParameterError
 
 __all__ = ["make_spectral_map"]
@@ -26,14 +26,16 @@ def make_spectral_map(
     n_peaks: int = 2,
     separation: float | None = None,
     drift: float = 0.0,
-    lineshape: Literal["pseudo-voigt", "gaussian", "lorentzian"] = "pseudo-voigt",
+    lineshape: Literal["pseudo-voigt", "gaussian", "lorentzian", "asymmetric-pseudo-voigt", "doniach"] = "pseudo-voigt",
+    asymmetry: float | None = None,
+    background: Literal["linear", "shirley", "tougaard", "tougaard-u3"] = "linear",
     pixel_size: float = 0.1,
     noise: bool = True,
     seed: int | np.random.Generator | None = 0,
 ) -> xr.Dataset:
     r"""Make a map of photoelectron spectra with Poisson noise, and keep every true parameter beside it.
 
-    Each pixel holds peaks on a linear background,
+    Each pixel holds peaks on a background, by default a linear one,
     :math:`\lambda_i = b_l + (b_r - b_l) t_i + \sum_k A_k\, s(E_i; c_k, \sigma_k, \eta_k)` with :math:`t` running from
     0 at the low to 1 at the high end of the axis, and counts are drawn from :math:`\mathrm{Poisson}(\lambda_i)`.
     Positions, widths, heights and Lorentz fractions vary smoothly over the map.
@@ -58,8 +60,18 @@ def make_spectral_map(
         Distance between neighbouring peaks in eV before any shift, in place of the preset's.
     drift : float
         Largest common shift of all peaks in eV, a smooth field over the map: 2.0 moves them by over two widths.
-    lineshape : {"pseudo-voigt", "gaussian", "lorentzian"}
+    lineshape : {"pseudo-voigt", "gaussian", "lorentzian", "asymmetric-pseudo-voigt", "doniach"}
         Shape of every peak; parameters as lmfit's PseudoVoigtModel, GaussianModel and LorentzianModel have them.
+        ``"asymmetric-pseudo-voigt"`` has half widths sigma (1 - asymmetry) below and sigma (1 + asymmetry) above its
+        center. ``"doniach"`` is lmfit's DoniachModel convolved with a Gaussian; as it has no finite area, so has
+        ``true_amplitude`` only the meaning it has in lmfit.
+    asymmetry : float, optional
+        For the two asymmetric shapes, 0.15 by default, between -0.45 and 0.45: above zero the peaks are broader
+        towards high binding energy, as in photoemission of metals. For ``"doniach"`` it is -gamma.
+    background : {"linear", "shirley", "tougaard", "tougaard-u3"}
+        The last three are made from the peaks and rise towards high binding energy: by 0.1 of a peak's area per eV
+        (Shirley), or by Tougaard's cross sections of two (B about 2866 eV², C 1643 eV²) and three parameters (B about
+        434 eV², C 551 eV², D 436 eV²).
     pixel_size : float
         Distance of neighbouring pixels in um.
     noise : bool
@@ -78,8 +90,11 @@ def make_spectral_map(
         - ``true_center``, ``true_sigma``, ``true_fwhm`` (y, x, peak), eV; sigma is the half width at half maximum,
           for ``"gaussian"`` the standard deviation
         - ``true_height`` (y, x, peak), count
-        - ``true_fraction`` (y, x, peak), 1: Lorentz share of the area, for ``"pseudo-voigt"`` only
-        - ``true_background_left``, ``true_background_right`` (y, x), count: background at the low and high end
+        - ``true_fraction`` (y, x, peak), 1: Lorentz share of the area, for both pseudo-Voigts
+        - ``true_asymmetry``, or ``true_gamma`` (1) and ``true_gaussian_sigma`` (eV) (y, x, peak)
+        - ``true_background_left``, ``true_background_right`` (y, x), count: background at the low and high end, or
+          ``true_background_level`` (count) with ``true_background_step`` (1/eV), or with ``true_background_b``,
+          ``true_background_c`` and ``true_background_d`` (eV²)
 
     Raises
     ------
@@ -100,6 +115,8 @@ def make_spectral_map(
     parameters = dict(locals())
     known: Preset = _choose("preset", preset, PRESETS)
     _choose("lineshape", lineshape, LINESHAPES)
+    _choose("background", background, BACKGROUNDS)
+    skew = _asymmetry(asymmetry, lineshape)
     ny, nx = _shape(shape)
     n = _integer("n_channels", known.n_channels if n_channels is None else n_channels, 8)
     if _integer("n_peaks", n_peaks, 1) > _MAX_PEAKS:
@@ -118,43 +135,49 @@ def make_spectral_map(
     _check_window(fields["center"], known)
 
     axis = np.linspace(*known.window, n)
-    truth = _truth(fields, counts, lineshape)
-    expected = _expected(axis, truth, lineshape)
+    truth = _truth(fields, counts, lineshape, skew) | _ground_truth(fields, counts, background, known)
+    expected = expected_counts(axis, truth, lineshape, background)
     spectra = streams[2].poisson(expected).astype(float) if noise else expected.copy()
+    for name, usual in (("asymmetry", None), ("background", "linear")):
+        if parameters[name] == usual:  # histories of older maps know neither
+            del parameters[name]
     parameters["seed"] = seed if seed is None or isinstance(seed, int | np.integer) else type(seed).__name__
     return _dataset(axis, spectra, expected, truth, known, pixel_size, parameters)
 
 
-def _truth(fields: dict[str, np.ndarray], counts: float, lineshape: str) -> dict[str, np.ndarray]:
-    factor = fwhm_factor(lineshape)
-    sigma = 2 * fields["hwhm"] / factor
-    height = counts * fields["height"]
-    truth = {
-        "amplitude": height * sigma / height_factor(lineshape, fields["fraction"]),
-        "center": fields["center"],
-        "sigma": sigma,
-        "fwhm": factor * sigma,
-        "height": height,
-        "fraction": fields["fraction"],
-        "background_left": counts * fields["background_left"],
-        "background_right": counts * fields["background_right"],
-    }
-    if lineshape != "pseudo-voigt":
-        del truth["fraction"]
+def _truth(fields: dict[str, np.ndarray], counts: float, lineshape: str, skew: float) -> dict[str, np.ndarray]:
+    half, fraction = fields["hwhm"], fields["fraction"]
+    truth = {"amplitude": np.ones_like(half), "center": fields["center"], "sigma": half}
+    if lineshape == "gaussian":
+        truth["sigma"] = half / np.sqrt(2 * np.log(2))
+    elif lineshape == "doniach":
+        truth |= {"sigma": 0.55 * half, "gamma": np.full_like(half, -skew), "gaussian_sigma": 0.5 * half}
+    elif lineshape != "lorentzian":
+        truth["fraction"] = fraction
+    if lineshape == "asymmetric-pseudo-voigt":
+        truth["asymmetry"] = np.full_like(half, skew)
+    truth["height"] = counts * fields["height"]
+    truth["amplitude"] = truth["height"] / height(lineshape, truth)
+    truth["fwhm"] = fwhm(lineshape, truth)
     return truth
 
 
-def _expected(axis: np.ndarray, truth: dict[str, np.ndarray], lineshape: str) -> np.ndarray:
-    t = (axis - axis[0]) / (axis[-1] - axis[0])
-    left, right = truth["background_left"][..., None], truth["background_right"][..., None]
-    expected = left + (right - left) * t
-    fraction = truth.get("fraction", np.zeros_like(truth["center"]))
-    for k in range(truth["center"].shape[-1]):
-        amplitude, center, sigma = (truth[name][..., k, None] for name in ("amplitude", "center", "sigma"))
-        expected = expected + line(axis, lineshape, amplitude, center, sigma, fraction[..., k, None])
-    return expected
+def _ground_truth(
+    fields: dict[str, np.ndarray], counts: float, background: str, preset: Preset
+) -> dict[str, np.ndarray]:
+    left, right = counts * fields["background_left"], counts * fields["background_right"]
+    if background == "linear":
+        return {"background_left": left, "background_right": right}
+    varying, truth = fields["background_right"] / preset.background[1], {"background_level": left}
+    if background == "shirley":
+        return truth | {"background_step": 0.1 * varying}
+    for name, value in _CROSS_SECTIONS[background].items():
+        truth[f"background_{name}"] = value * (varying if name == "b" else np.ones_like(varying))
+    return truth
 
 
+# S. Tougaard (1997), doi:10.1002/(SICI)1096-9918(199703)25:3<137::AID-SIA230>3.0.CO;2-L, in eV^2
+_CROSS_SECTIONS = {"tougaard": {"b": 2866.0, "c": 1643.0}, "tougaard-u3": {"b": 434.0, "c": 551.0, "d": 436.0}}
 _LABELS = {
     "amplitude": ("count * eV", "peak area"),
     "center": ("eV", "peak position"),
@@ -162,6 +185,14 @@ _LABELS = {
     "fwhm": ("eV", "full width at half maximum"),
     "height": ("count", "peak height"),
     "fraction": ("1", "Lorentz fraction"),
+    "asymmetry": ("1", "asymmetry"),
+    "gamma": ("1", "Doniach-Sunjic asymmetry"),
+    "gaussian_sigma": ("eV", "standard deviation of the Gaussian"),
+    "background_level": ("count", "background before any step"),
+    "background_step": ("1/eV", "Shirley step"),
+    "background_b": ("eV * eV", "Tougaard's B"),
+    "background_c": ("eV * eV", "Tougaard's C"),
+    "background_d": ("eV * eV", "Tougaard's D"),
     "background_left": ("count", "background at the low end of the axis"),
     "background_right": ("count", "background at the high end of the axis"),
 }
@@ -205,6 +236,8 @@ def _dataset(
         "spectral_dim": "energy",
         "lineshape": parameters["lineshape"],
     }
+    if "background" in parameters:
+        attrs["background"] = parameters["background"]
     return xr.Dataset(data, coords, attrs)
 
 
@@ -243,6 +276,23 @@ def _positive(option: str, value: Any, *, zero: bool = False) -> float:
     if not (0 < number < 1e12 or (zero and number == 0)):
         least = "zero or a positive number" if zero else "a positive number"
         raise ParameterError(f"make_spectral_map: {option} must be {least} below 1e12; got {value!r}.")
+    return number
+
+
+def _asymmetry(value: float | None, lineshape: str) -> float:
+    if value is None:
+        return 0.15
+    if lineshape not in ("asymmetric-pseudo-voigt", "doniach"):
+        raise ParameterError(
+            f"make_spectral_map: {lineshape} peaks have no asymmetry; write lineshape='asymmetric-pseudo-voigt' or "
+            "'doniach', or leave it out."
+        )
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not -0.45 <= number <= 0.45:
+        raise ParameterError(f"make_spectral_map: asymmetry must be between -0.45 and 0.45; got {value!r}.")
     return number
 
 

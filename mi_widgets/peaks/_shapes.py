@@ -152,7 +152,7 @@ BACKGROUNDS = {
     ),
     "exponential": Background(EXPONENTIAL, ("background_left", "background_right"), (False, False)),
     "shirley": Background(SHIRLEY, ("background_level", "background_step"), (True, False), active=True),
-    # C and D as for most metals and their oxides (Tougaard 1997): a window of some 10 eV cannot tell them
+    # C of most metals and oxides, C and D of polymers (Tougaard 1997): a window of some 10 eV cannot tell them
     "tougaard": Background(
         TOUGAARD,
         ("background_level", "background_b", "background_c"),
