@@ -34,9 +34,14 @@ CHECKS = {
             for o in ({}, weighted)
         )
         assert abs(poisson) < 0.02 and squares < -0.1
+        rms = [float(np.sqrt(((smooth[n] - image.true_center) ** 2).mean())) for n in ("center_smooth", "center")]
+        assert rms[0] < 0.7 * rms[1]
+        assert np.ptp(common.fraction.isel(peak=0).values) == 0
+        assert abs(float(common.fraction[first]) - float(image.true_fraction.isel(peak=0).mean())) < 0.08
     """,
     "01_fit_one_spectrum": """
-        assert 50 < len(steps) < 400 and int(fit.n_iter) < 30
+        assert 50 < len(steps) < 400 and int(fit.n_iter) < 30 < int(by_em.n_iter)
+        assert float((abs(by_em.center - fit.center) / fit.center_stderr).max()) < 0.2
         off = (fit.center.values - map_.true_center[3, 4].values) / fit.center_stderr.values
         assert abs(off).max() < 3
         assert bias[1] < -0.1 and abs(bias[0]) < 0.02, "at the last, lowest counts"
