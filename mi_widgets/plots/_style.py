@@ -17,6 +17,7 @@ __all__ = [
     "FIT_COLOR",
     "MISSING_COLOR",
     "PEAK_COLORS",
+    "PIN_COLOR",
     "STATUS_COLORS",
     "color_limits",
     "figure_style",
@@ -36,6 +37,7 @@ BACKGROUND_COLOR = "#8a939c"
 MISSING_COLOR = "#dfe3e7"
 # Okabe and Ito's colours: told apart with every common colour vision.
 PEAK_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#6a51a3")
+PIN_COLOR = "#8e44ad"
 STATUS_COLORS = ("#3b8f6b", "#e3a72f", "#c2272d", "#b9c0c7", "#eceff1")
 
 _FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"

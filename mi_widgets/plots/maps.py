@@ -166,7 +166,13 @@ def plot_map(
     )
 
 
-def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float, float] = (0.5, 99.5)) -> hv.Histogram:
+def plot_histogram(
+    da: xr.DataArray,
+    *,
+    bins: int = 40,
+    percentile: tuple[float, float] = (0.5, 99.5),
+    limits: tuple[float, float] | None = None,
+) -> hv.Histogram:
     """Draw how often each value occurs.
 
     Parameters
@@ -177,6 +183,8 @@ def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float,
         Number of bins between the two percentiles.
     percentile : (float, float), default (0.5, 99.5)
         Range that is drawn, so that single outliers do not hide the rest.
+    limits : (float, float), optional
+        The range itself, in the unit of `da`.
 
     Returns
     -------
@@ -196,7 +204,8 @@ def plot_histogram(da: xr.DataArray, *, bins: int = 40, percentile: tuple[float,
     require_numeric(da, who="plot_histogram")
     values = np.asarray(da.values, dtype=float)
     values = values[np.isfinite(values)]
-    counts, edges = np.histogram(values, bins=bins, range=color_limits(xr.DataArray(values), percentile))
+    span = limits or color_limits(xr.DataArray(values), percentile)
+    counts, edges = np.histogram(values, bins=bins, range=span)
     element = hv.Histogram(
         (edges, counts),
         kdims=[hv.Dimension("value", label=text_of(da) or "value")],

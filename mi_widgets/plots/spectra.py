@@ -169,7 +169,9 @@ def plot_fit(
     dim = _only_dim(source, dim)
     elements = _fit_elements(data, evaluated, dim=dim, n_slots=n_slots)
     residual = _styled(elements.pop("residual"))
-    top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(**_frame(elements["data"], title, 300))
+    frame = _frame(elements["data"], title, 284)
+    frame["hooks"] = [*frame["hooks"], _without_axis]  # the axis stands once, below the residual
+    top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(**frame)
     zero = hv.HLine(0, label="zero").opts(color="#9aa3ab", line_width=1, backend="bokeh")
     below = hv.Overlay([zero, residual]).opts(**(_frame(residual, "", 140) | {"show_legend": False, "toolbar": None}))
     return (
@@ -194,6 +196,12 @@ def _aligned(plot: Any, _element: Any) -> None:
     for legend in plot.state.legend:
         order = ("data", "best fit", "background")
         legend.items = sorted(legend.items, key=lambda item: order.index(item.label.value))
+
+
+def _without_axis(plot: Any, _element: Any) -> None:
+    """HoloViews hook: the figure below shows the same axis."""
+    plot.state.xaxis.visible = False
+    plot.state.min_border_bottom = 2
 
 
 def _styled(element: hv.Element) -> hv.Element:

@@ -8,14 +8,13 @@ from functools import wraps
 from typing import Any
 
 import ipywidgets as ipw
-import numpy as np
 import traitlets
-import xarray as xr
 
-from mi_widgets.errors import LabelError, MIWidgetsError, ParameterError
+from mi_widgets.errors import MIWidgetsError, ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._run import RunBar, Worker
+from mi_widgets.widgets._snap import snap
 from mi_widgets.widgets._warned import warned
 
 __all__ = ["STATES", "Explorer", "snap"]
@@ -92,6 +91,7 @@ class Explorer(ipw.VBox):
         self.add_class("mi-explorer")
         self._error: Exception | None = None
         self._next_code = ""  # of the result that the run will give
+        self._taking: Callable[[Part], None] = self._take
         self.data = data
         self.params = self._default_params() | dict(params or {})
         self.code = self._make_code()
@@ -127,23 +127,29 @@ class Explorer(ipw.VBox):
         wait : bool, default False
             Return when it has ended, and raise what made it fail.
         """
+        self._launch(self._parts, self._take, wait)
+
+    def _launch(
+        self, work: Callable[[dict[str, Any]], Iterator[Part]], take: Callable[[Part], None], wait: bool, unit: str = ""
+    ) -> None:
+        """Start any work with the present parameters in the one worker; `take` gets its parts."""
         with self.lock:
             if not self.worker.running:
                 params = json.loads(json.dumps(self.params))
-                self._error = None
+                self._error, self._taking = None, take
                 self.clear_message()
                 self._next_code = self._make_code()
                 self.guard(setattr)(self, "state", "running")
-                self.run_bar.started()
-                self.worker.start(lambda: self._begin(params))
+                self.run_bar.started(unit)
+                self.worker.start(lambda: self._begin(work, params))
         if wait:
             self.worker.wait()
             if self._error is not None:
                 raise self._error
 
-    def _begin(self, params: dict[str, Any]) -> Iterator[Part]:
+    def _begin(self, work: Callable[[dict[str, Any]], Iterator[Part]], params: dict[str, Any]) -> Iterator[Part]:
         with warned() as texts:
-            parts = self._parts(params)
+            parts = work(params)
         self.show_warnings(texts)
         return parts
 
@@ -153,13 +159,13 @@ class Explorer(ipw.VBox):
 
     def _part_arrived(self, part: Part) -> None:
         self.run_bar.show(part)
-        self.guard(self._take)(part)
+        self.guard(self._taking)(part)
         self.guard(self._draw_result)()
 
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         self._error = error
         if part is not None:
-            self.guard(self._take)(part)
+            self.guard(self._taking)(part)
         self.run_bar.ended(state, part)
         self.guard(setattr)(self, "state", state)
         self.guard(self._draw_result)()
@@ -260,57 +266,6 @@ class Explorer(ipw.VBox):
             if widget is not self:
                 widget.close()
         super().close()
-
-
-def snap(selection: Mapping[str, Any], data: xr.DataArray | xr.Dataset, dims: tuple[str, ...]) -> dict[str, Any]:
-    """The same selection with the nearest labels that the data have.
-
-    Parameters
-    ----------
-    selection : mapping
-        Label, or list of labels, by dimension.
-    data : xarray.DataArray or xarray.Dataset
-        Where the labels are looked up; a dimension without a coordinate has the labels 0, 1, 2 …
-    dims : tuple of str
-        The dimensions that can be pointed at.
-
-    Returns
-    -------
-    dict
-        Labels as plain numbers or text.
-
-    Raises
-    ------
-    LabelError
-        A dimension is unknown, or a label is further than one step outside.
-    """
-    out: dict[str, Any] = {}
-    for dim, wanted in selection.items():
-        if dim not in dims:
-            raise LabelError(f"{dim!r} cannot be pointed at; write labels of {', '.join(dims) or '(nothing)'}.")
-        index = data.indexes[dim] if dim in data.indexes else np.arange(data.sizes[dim])
-        labels = np.asarray(index)
-        one = np.ndim(wanted) == 0
-        found = [_nearest(labels, value, dim) for value in ([wanted] if one else list(wanted))]
-        out[dim] = found[0] if one else found
-    return out
-
-
-def _nearest(labels: np.ndarray, wanted: Any, dim: str) -> Any:
-    if labels.dtype.kind not in "uif":
-        match = labels[labels == wanted]
-        if match.size == 0:
-            raise LabelError(f"{wanted!r} is no label of {dim!r}; the first ones are {labels[:5].tolist()}.")
-        return match.tolist()[0]
-    try:
-        value = float(wanted)
-    except (TypeError, ValueError):
-        raise LabelError(f"{dim!r} has numbers as labels; got {wanted!r}.") from None
-    nearest = labels[int(np.argmin(np.abs(labels - value)))]
-    step = float(np.max(np.abs(np.diff(labels)))) if labels.size > 1 else 1.0
-    if not abs(float(nearest) - value) <= step:
-        raise LabelError(f"{dim} = {value:g} is outside the data, which run from {labels.min():g} to {labels.max():g}.")
-    return nearest.item()
 
 
 def _tree(widget: ipw.Widget) -> Iterator[ipw.Widget]:

@@ -1,6 +1,7 @@
-"""Maps of the intensity in a window: at once for small cubes, in two steps for big ones."""
+"""Maps of the intensity in a window: at once for small cubes, roughly and then whole for big ones, chunk by chunk."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise, product
 from math import ceil
 from typing import Any
 
@@ -14,6 +15,7 @@ from mi_widgets.widgets._run import Worker
 __all__ = ["IntensityPainter"]
 
 _AT_ONCE = 6_000_000  # values; about 10 ms
+_BLOCK = 24_000_000  # values that are added up before looking whether a newer window is wanted
 
 
 class IntensityPainter:
@@ -47,9 +49,10 @@ class IntensityPainter:
         lock: AppLock,
         threaded: bool,
     ) -> None:
-        self._da, self._dim, self._map_dims, self._paint, self._on_error = da, dim, map_dims, paint, on_error
-        self._worker = Worker(lock, lambda _: None, self._ended, threaded=threaded)
+        self._da, self._dim, self._map_dims, self._painted, self._on_error = da, dim, map_dims, paint, on_error
+        self._worker = Worker(lock, self._part, self._ended, threaded=threaded)
         self.extra: dict[str, int] = {}
+        self.last: tuple[xr.DataArray, Any] | None = None  # what was painted, to paint it again in other colours
 
     def rough(self, window: Any, extra: dict[str, int]) -> xr.DataArray:
         """The map from every n-th pixel, so that it takes no time; all NaN for data that are not in memory."""
@@ -73,12 +76,42 @@ class IntensityPainter:
         if rough or (plane.chunks is None and self._step(plane, window) == 1):
             return
 
-        def work() -> Iterator[Part]:
-            from mi_widgets.peaks.maps import integrate_window
+        self._worker.start(lambda: self._blocks(plane, window))
 
-            yield Part(1, 1, (integrate_window(plane, self._dim, window=window).compute(), window))
+    def _blocks(self, plane: xr.DataArray, window: Any) -> Iterator[Part]:
+        """The map block by block; the cube is never held, and a newer window does not wait for long."""
+        from mi_widgets.peaks.maps import integrate_window
 
-        self._worker.start(work)
+        thin = plane.isel({d: slice(0, 1) for d in self._map_dims})
+        attrs = integrate_window(thin, self._dim, window=window).attrs
+        out = xr.full_like(plane.isel({self._dim: 0}, drop=True), np.nan, dtype=float).compute().rename("intensity")
+        out = out.transpose(*self._map_dims).assign_attrs(attrs)
+        blocks = list(product(*(self._slices(plane, d) for d in self._map_dims)))
+        if plane.chunks is not None:  # all over the map first: what is there early shows the whole
+            blocks = [blocks[i] for i in np.random.default_rng(0).permutation(len(blocks))]
+        for i, block in enumerate(blocks):
+            found = integrate_window(
+                plane.isel(dict(zip(self._map_dims, block, strict=True))), self._dim, window=window
+            )
+            out.values[block] = found.transpose(*self._map_dims).compute().values
+            shown = out.copy() if plane.chunks is not None and i + 1 < len(blocks) else out
+            yield Part(i + 1, len(blocks), (shown, window, plane.chunks is not None))
+
+    def _slices(self, plane: xr.DataArray, dim: str) -> list[slice]:
+        """Pieces of one dimension of the map: chunks, or as many rows as are added up quickly."""
+        n, first = plane.sizes[dim], dim == self._map_dims[0]
+        step = max(1, _BLOCK * n // plane.size) if first else n
+        if plane.chunks is not None:  # chunks, cut where one is too much to be held
+            edges = np.cumsum((0, *plane.chunksizes[dim])).tolist()
+            pieces = [range(a, b, 4 * step) for a, b in pairwise(edges)]
+            ends = [*(at for piece in pieces for at in piece), n]
+        else:
+            ends = [*range(0, n, step), n]
+        return [slice(a, b) for a, b in pairwise(ends)]
+
+    def _paint(self, da: xr.DataArray, window: Any) -> None:
+        self.last = da, window
+        self._painted(da, window)
 
     def wait(self) -> None:
         """Wait for the map that is being computed."""
@@ -102,8 +135,13 @@ class IntensityPainter:
                 found = found.expand_dims(dim) if dim in found.coords else found.expand_dims({dim: [at]})
         return found.transpose(*extra, *self._map_dims)
 
+    def _part(self, part: Part) -> None:
+        found, window, progressive = part.result
+        if progressive and part.done < part.total:
+            self._paint(found, window)
+
     def _ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         if state == "done" and part is not None:
-            self._paint(part.result[0].transpose(*self._map_dims), part.result[1])
+            self._paint(part.result[0], part.result[1])
         elif error is not None:
             self._on_error(error)

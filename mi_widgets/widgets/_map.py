@@ -9,13 +9,15 @@ import xarray as xr
 from bokeh.events import DoubleTap, SelectionGeometry, Tap
 from bokeh.models import BasicTicker, FixedTicker, HoverTool
 
-from mi_widgets.plots._style import STATUS_COLORS, color_limits, is_signed, palette, plain
+from mi_widgets.plots._style import PIN_COLOR, color_limits, is_signed, palette, plain
 from mi_widgets.plots.maps import map_element, plot_map
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._tools import set_tools
 from mi_widgets.widgets._view import View
 
 __all__ = ["MapPanel"]
+
+MAP_SIZE = 340  # pixels; with everything around it the page fits on a laptop's screen
 
 
 class MapPanel:
@@ -31,6 +33,8 @@ class MapPanel:
         Called with labels such as ``{"y": 1.2, "x": 0.4}`` when the user clicks or uses the arrow keys.
     on_region : callable
         Called with lists of labels when the user drags a rectangle.
+    on_key : callable
+        Called with the name of a key that is no arrow, and whether shift was held.
     on_error : callable
         Called with what a callback raised.
     """
@@ -42,10 +46,12 @@ class MapPanel:
         lock: AppLock,
         on_point: Callable[[dict[str, Any]], None],
         on_region: Callable[[dict[str, list[Any]]], None],
+        on_key: Callable[[str, bool], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        self._point, self._region = on_point, on_region
+        self._point, self._region, self._other_key = on_point, on_region, on_key
         self._marked: dict[str, Any] = {}
+        self._pinned: dict[str, Any] = {}
         self._region_shown = False
         self._shape: tuple[Any, ...] = ()
         self._axes: list[np.ndarray] = []
@@ -60,18 +66,19 @@ class MapPanel:
         da: xr.DataArray,
         *,
         title: str,
-        percentile: tuple[float, float] = (2.0, 98.0),
-        flags: Sequence[str] | None = None,
+        limits: tuple[float, float] | None = None,
+        flags: Sequence[tuple[str, str]] | None = None,
     ) -> None:
-        """Draw another map; `flags` are the names of whole numbers 0, 1, 2 … for a map of categories."""
+        """Draw another map; `flags` are names and colours of whole numbers 0, 1, 2 … for a map of categories."""
         element = map_element(da.astype(np.float32))  # what the screen shows; half the bytes
         kind = (type(element), da.dims, *((da.shape,) if not isinstance(element, hv.Image) else ()), flags is None)
-        limits = (-0.5, len(flags) - 0.5) if flags else color_limits(da, percentile)
+        limits = (-0.5, len(flags) - 0.5) if flags else limits or color_limits(da)
         with self.view.lock:
             if kind[:-1] != self._shape[:-1]:
                 self._shape = kind
                 self.view.show(self._picture(da, limits, title))
                 self.mark(self._marked)
+                self.pin(self._pinned)
             else:
                 self.view.put(element)
             figure = self.view.figure("map")
@@ -82,12 +89,12 @@ class MapPanel:
                 return
             self._scale(da, limits, flags)
 
-    def _scale(self, da: xr.DataArray, limits: tuple[float, float], flags: Sequence[str] | None) -> None:
+    def _scale(self, da: xr.DataArray, limits: tuple[float, float], flags: Sequence[tuple[str, str]] | None) -> None:
         handles = self.view.part("map").handles
         mapper, bar = handles["color_mapper"], handles["colorbar"]
         if flags:
-            colors: Sequence[str] = (STATUS_COLORS * (1 + len(flags) // len(STATUS_COLORS)))[: len(flags)]
-            ticks = {i: plain(name) for i, name in enumerate(flags)}
+            colors: Sequence[str] = [color for _, color in flags]
+            ticks = {i: plain(name) for i, (name, _) in enumerate(flags)}
             bar.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         else:
             colors = palette(is_signed(np.asarray(da.values, dtype=float)))
@@ -124,16 +131,32 @@ class MapPanel:
                 span = (x[0] - dx, x[1] + dx) if region else (None, None)
                 self.view.part("stretch").handles["glyph"].update(left=span[0], right=span[1], visible=region)
 
-    def _place(self, i: int, dim: str) -> tuple[float, float]:
+    def pin(self, selection: Mapping[str, Any]) -> None:
+        """Mark the pinned pixel or region, given by labels; nothing for an empty selection."""
+        self._pinned = {d: selection[d] for d in self.dims if d in selection}
+        there = len(self._pinned) == len(self.dims)
+        spots = [self._place(i, dim, self._pinned) for i, dim in enumerate(self.dims)] if there else []
+        half = [_half_step(a) for a in self._axes]
+        with self.view.lock:
+            if len(self.dims) == 1:
+                x = [float(np.mean(spots[0]))] if there else []
+                self.view.write("pin", {"x": x})
+                return
+            self.view.write("pin", dict(zip(("y", "x"), [[float(np.mean(s))] for s in spots] or [[], []], strict=True)))
+            ends = [[[s[0] - h], [s[1] + h]] for s, h in zip(spots, half, strict=True)] if there else [[[], []]] * 2
+            names = ("bottom", "top", "left", "right")
+            self.view.write("pin frame", dict(zip(names, [*ends[0], *ends[1]], strict=True)))
+
+    def _place(self, i: int, dim: str, selection: Mapping[str, Any] | None = None) -> tuple[float, float]:
         """Lowest and highest position of the marked labels along one dimension."""
-        wanted = np.atleast_1d(self._marked[dim])
+        wanted = np.atleast_1d((self._marked if selection is None else selection)[dim])
         where = np.flatnonzero(np.isin(self.labels[i], wanted))
         spot = self._axes[i][where] if where.size else np.array([np.nan])
         return float(spot.min()), float(spot.max())
 
     def _picture(self, da: xr.DataArray, limits: tuple[float, float] | None, title: str) -> hv.Overlay:
         self.dims = tuple(str(d) for d in da.dims)
-        base = plot_map(da, limits=limits, title=title, size=360)
+        base = plot_map(da, limits=limits, title=title, size=MAP_SIZE)
         kind = type(base)
         self._shape = (kind, da.dims, *((da.shape,) if kind is not hv.Image else ()), True)
         line = {
@@ -177,6 +200,7 @@ class MapPanel:
         figure.on_event(DoubleTap, self._tapped)  # two quick clicks on two pixels are one of these
         figure.on_event(SelectionGeometry, self._dragged)
         flat = len(self.dims) == 1
+        self._add_pin(view, figure, flat)
         hover = None
         if isinstance(view.part("map").current_frame, hv.Image):
             rows = [(name, "$y{0.[000]}" if i == 0 else "$x{0.[000]}") for i, name in enumerate(map(plain, self.dims))]
@@ -186,6 +210,19 @@ class MapPanel:
         set_tools(
             figure, "width" if flat else "both", tip="Drag a region: its mean spectrum", hover=hover, location="right"
         )
+
+    def _add_pin(self, view: View, figure: Any, flat: bool) -> None:
+        if flat:
+            line = figure.vspan("x", source={"x": []}, line_color=PIN_COLOR, line_width=2, level="overlay")
+            view.add("pin", figure, line)
+            return
+        sides = ("left", "right", "bottom", "top")
+        frame = figure.quad(*sides, source={s: [] for s in sides}, fill_color=None, line_color=PIN_COLOR, line_width=2,
+                            level="overlay")  # fmt: skip
+        view.add("pin frame", figure, frame)
+        spot = figure.scatter("x", "y", source={"x": [], "y": []}, marker="diamond", size=13, fill_color=PIN_COLOR,
+                              line_color="white", line_width=1.5, level="overlay")  # fmt: skip
+        view.add("pin", figure, spot)
 
     def _tapped(self, event: Tap) -> None:
         where = dict(zip(self.dims, [event.x] if len(self.dims) == 1 else [event.y, event.x], strict=True))
@@ -212,6 +249,9 @@ class MapPanel:
         self._region(region)
 
     def _key(self, key: str, shift: bool) -> None:
+        if not key.startswith("Arrow"):
+            self._other_key(key, shift)
+            return
         step = {"ArrowLeft": (-1, -1), "ArrowRight": (-1, 1), "ArrowUp": (0, 1), "ArrowDown": (0, -1)}[key]
         if step[0] == 0 and len(self.dims) == 1:
             return

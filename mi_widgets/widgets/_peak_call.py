@@ -1,15 +1,17 @@
-"""From the parameters of PeakMapper to the one public call, and to the lines that make it."""
+"""From the parameters of PeakMapper to the public calls, and to the lines that make them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.labels import find_spectral_dim, require_axis, require_numeric
+from mi_widgets.errors import ParameterError
+from mi_widgets.runs import Part
 
-__all__ = ["FitCall", "checked_dim"]
+__all__ = ["FitCall", "axis_mask"]
+
+_HEAD = ["from mi_widgets import peaks", "", "# da: the spectra that were given to PeakMapper"]
 
 
 class FitCall:
@@ -28,9 +30,60 @@ class FitCall:
         self._axis = da[dim].values
         self._ascending = bool(self._axis[0] <= self._axis[-1])
 
+    # ---- the fit -----------------------------------------------------------------------------------------
+
     def options(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Keyword arguments."""
-        return {"dim": self.dim} | {k: v for k, v in params.items() if k != "window" and v is not None}
+        """Keyword arguments that are plain values."""
+        others = {k: v for k, v in params.items() if k not in ("window", "mask") and v is not None and v is not False}
+        return {"dim": self.dim} | others
+
+    def arguments(self, da: xr.DataArray, params: Mapping[str, Any]) -> tuple[xr.DataArray, dict[str, Any]]:
+        """What is given to `fit_peaks`: the part of the spectra that is fitted, and all keyword arguments."""
+        part, options = self.part(da, params["window"]), self.options(params)
+        if params["mask"]:
+            options["mask"] = axis_mask(part[self.dim], params["mask"])
+        return part, options
+
+    def code(self, params: Mapping[str, Any]) -> str:
+        """Lines that give the result from ``da``."""
+        options = [f"{name}={value!r}" for name, value in self.options(params).items()]
+        before, spectra, mask = self._before(params)
+        return "\n".join([*_HEAD, *before, *_call("result = peaks.fit_peaks", [spectra, *options, *mask])])
+
+    # ---- the number of peaks -----------------------------------------------------------------------------
+
+    def count_options(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of `select_n_peaks`: the line shape that is chosen, on it or on other backgrounds."""
+        shape = params["lineshape"]
+        out = {
+            "dim": self.dim,
+            "lineshapes": list(dict.fromkeys([shape] if isinstance(shape, str) else shape)),
+            "backgrounds": list(dict.fromkeys([params["background"], "linear", "shirley"])),
+            "likelihood": params["likelihood"],
+        }
+        return out | ({} if params["noise"] is None else {"noise": params["noise"]})
+
+    def count(self, da: xr.DataArray, params: Mapping[str, Any]) -> Iterator[Part]:
+        """The number of peaks of every spectrum, part by part."""
+        from mi_widgets import peaks
+
+        part = self.part(da, params["window"])
+        if params["mask"]:
+            part = part.where(~axis_mask(part[self.dim], params["mask"]))
+        options = self.count_options(params)
+        if hasattr(peaks, "iter_select_n_peaks"):
+            yield from peaks.iter_select_n_peaks(part, **options)
+        else:
+            yield Part(1, 1, peaks.select_n_peaks(part, **options))
+
+    def count_code(self, params: Mapping[str, Any]) -> str:
+        """Lines that give the number of peaks from ``da``."""
+        options = [f"{name}={value!r}" for name, value in self.count_options(params).items()]
+        before, spectra, mask = self._before(params)
+        spectra = f"{spectra}.where(~left_out)" if mask else spectra
+        return "\n".join([*_HEAD, *before, *_call("n_peaks_result = peaks.select_n_peaks", [spectra, *options])])
+
+    # ---- windows -----------------------------------------------------------------------------------------
 
     def part(self, da: xr.DataArray, window: Any) -> xr.DataArray:
         """The spectra within a window, in the order of their axis; all for None."""
@@ -48,67 +101,29 @@ class FitCall:
             )
         return low, high
 
-    def code(self, params: Mapping[str, Any]) -> str:
-        """Lines that give the result from ``da``."""
-        options = "".join(f"\n    {name}={value!r}," for name, value in self.options(params).items())
-        where = f".sel({self._where(params['window'])!r})" if params["window"] else ""
-        lines = ["from mi_widgets import peaks", "", "# da: the spectra that were given to PeakMapper"]
-        return "\n".join([*lines, f"result = peaks.fit_peaks(\n    da{where},{options}\n)"])
-
     def _where(self, window: Any) -> dict[str, slice]:
         low, high = (float(v) for v in window)
         return {self.dim: slice(low, high) if self._ascending else slice(high, low)}
 
-
-def checked_dim(da: Any, dim: str | None, who: str) -> str:
-    """Name of the spectral dimension of an array that can be shown, or the error that says what is missing."""
-    if isinstance(da, xr.Dataset):
-        raise DataError(
-            f"{who} takes one array; got a Dataset with {', '.join(map(str, da.data_vars)) or 'nothing'}. "
-            f"Write {who}(ds.spectra)."
-        )
-    if not isinstance(da, xr.DataArray):
-        raise DataError(
-            f"{who} takes an xarray.DataArray; got {type(da).__name__}. "
-            "Write labels.label_spectra(values, axis) to label NumPy arrays."
-        )
-    require_numeric(da, who=who)
-    if da.size == 0:
-        raise DataError(f"{who}: the array is empty, its sizes are {dict(da.sizes)}.")
-    dim = str(dim or find_spectral_dim(da))
-    require_axis(da, dim, who=who)
-    for d in da.dims:
-        if d != dim and d in da.coords:
-            _check_labels(da, str(d), who)
-    return dim
+    def _before(self, params: Mapping[str, Any]) -> tuple[list[str], str, list[str]]:
+        """Lines before the call, what the call is given as data, and its mask."""
+        lines, spectra = [], "da"
+        if params["window"]:
+            lines, spectra = [f"part = da.sel({self._where(params['window'])!r})"], "part"
+        if not params["mask"]:
+            return lines, spectra, []
+        inside = " | ".join(f"((axis >= {low!r}) & (axis <= {high!r}))" for low, high in params["mask"])
+        return [*lines, f"axis = {spectra}[{self.dim!r}]", f"left_out = {inside}"], spectra, ["mask=left_out"]
 
 
-def _check_labels(da: xr.DataArray, d: str, who: str) -> None:
-    """Raise unless the labels of a dimension are different numbers or texts, which is what can be pointed at."""
-    labels = da[d].values
-    kind, found = labels.dtype.kind, str(labels.dtype)
-    levels = [str(name) for name in da.indexes[d].names] if d in da.indexes else []
-    if len(levels) > 1:
-        raise LabelError(
-            f"{who}: {d!r} has several labels at once ({', '.join(levels)}). Write da.unstack({d!r}) for one dimension "
-            f"each, or da.drop_vars({[d, *levels]!r}) to count from 0."
-        )
-    if kind in "mM":
-        since = f" - da[{d!r}][0]" if kind == "M" else ""
-        raise LabelError(
-            f"{who}: labels of {d!r} are times ({found}), not numbers. Write da.assign_coords({{{d!r}: "
-            f"(da[{d!r}]{since}) / np.timedelta64(1, 's')}}) for seconds."
-        )
-    if kind not in "buifU":
-        raise LabelError(
-            f"{who}: labels of {d!r} are {found}, neither numbers nor text. Write da.assign_coords({{{d!r}: "
-            f"da[{d!r}].astype(str)}}) for text, or da.drop_vars({d!r}) to count from 0."
-        )
-    if kind == "f" and not np.isfinite(labels).all():
-        raise LabelError(
-            f"{who}: {np.count_nonzero(~np.isfinite(labels))} of {labels.size} labels of {d!r} are not finite. "
-            f"Write da.isel({{{d!r}: np.isfinite(da[{d!r}].values)}}) to leave them out, or da.drop_vars({d!r}) "
-            "to count from 0."
-        )
-    if labels.size != np.unique(labels).size:
-        raise LabelError(f"{who}: labels of {d!r} are not unique. Write da.drop_duplicates({d!r}).")
+def axis_mask(axis: xr.DataArray, windows: list[list[float]]) -> xr.DataArray:
+    """True for the channels in any of some windows, ends included."""
+    inside = [(axis >= low) & (axis <= high) for low, high in windows]
+    out = inside[0]
+    for more in inside[1:]:
+        out = out | more
+    return out
+
+
+def _call(function: str, arguments: list[str]) -> list[str]:
+    return [f"{function}(", *(f"    {text}," for text in arguments), ")"]

@@ -1,132 +1,38 @@
 """Controls of the peak fit: every parameter as a field with a tooltip, tied to one dict both ways."""
 
 import html
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as ipw
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES
 from mi_widgets.plots._style import nice_unit
+from mi_widgets.widgets._fields import Quiet, field, fill, pair, read, read_number
+from mi_widgets.widgets._names import name_of
+from mi_widgets.widgets._peak_params import NOISES, OPTIONS, is_number, is_pair
 from mi_widgets.widgets._spectrum import N_SLOTS
 
-__all__ = ["DEFAULTS", "LIMITED", "OPTIONS", "PeakControls", "WindowFields", "check_params"]
+__all__ = ["LIMITED", "PeakControls"]
 
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "lineshape": tuple(SHAPES),
-    "background": tuple(BACKGROUNDS),
-    "likelihood": ("poisson", "gaussian"),
-}
-_MIXED = "one for each"
+_MIXED, _NUMBER = "one for each", "number"
 #: Quantities whose limits have fields; others can be given in ``params["bounds"]``.
 LIMITED = ("center", "sigma")
-DEFAULTS: Mapping[str, Any] = {
-    "n_peaks": 1,
-    "lineshape": "pseudo-voigt",
-    "background": "linear",
-    "likelihood": "poisson",
-    "window": None,
-    "bounds": None,
-    "ties": None,
-    "noise": None,
-}
+_WIDTHS = {"lineshape": "172px", "background": "108px", "likelihood": "92px"}
 _TIPS = {
     "lineshape": "Shape of every peak. Pseudo-Voigt mixes Gaussian and Lorentzian; the share is fitted. "
     "Different shapes: set_params(lineshape=[...]).",
     "background": "Background, fitted together with the peaks",
     "likelihood": "poisson for counts, also few of them; gaussian for anything else.",
 }
-
-
-def check_params(params: dict[str, Any]) -> dict[str, Any]:
-    """Return checked parameters of the fit, or raise `ParameterError` with what to write instead."""
-    n = params["n_peaks"]
-    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= N_SLOTS:
-        raise ParameterError(f"n_peaks must be a whole number from 1 to {N_SLOTS}; got {n!r}. Write n_peaks=2.")
-    for name, known in OPTIONS.items():
-        given = params[name]
-        several = name == "lineshape" and isinstance(given, list) and len(given) == n
-        if not all(one in known for one in (given if several else [given])):
-            each = f", or a list of {n} of them" if name == "lineshape" else ""
-            raise ParameterError(f"{name} must be one of {', '.join(known)}{each}; got {given!r}.")
-    window = params["window"]
-    if window is not None and (not _is_pair(window) or None in window or not window[0] < window[1]):
-        raise ParameterError(f"window must be two numbers, low < high, or None; got {window!r}.")
-    bounds = params["bounds"]
-    if bounds is not None and not isinstance(bounds, dict):
-        raise ParameterError(f'bounds must be a dict such as {{"center": [284, 287]}} or None; got {bounds!r}.')
-    for name, pair in (bounds or {}).items():
-        if _is_pair(pair) and None not in pair and not pair[0] < pair[1]:
-            raise ParameterError(f"bounds of {name}: low must be below high; got {pair!r}.")
-    return params
-
-
-def _is_pair(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple)
-        and len(value) == 2
-        and all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in value)
-    )
-
-
-class WindowFields(ipw.HBox):
-    """Two fields and two buttons for the window whose intensity the map shows.
-
-    Parameters
-    ----------
-    units : str
-        Unit of the spectral axis.
-    on_window : callable
-        Called with ``(low, high)`` or None for the whole axis.
-    on_use : callable
-        Called without arguments to take the window as fit range.
-    on_error : callable
-        Called with a `ParameterError` when a field holds no number.
-    """
-
-    def __init__(
-        self,
-        units: str,
-        *,
-        on_window: Callable[[tuple[float, float] | None], None],
-        on_use: Callable[[], None],
-        on_error: Callable[[Exception], None],
-    ) -> None:
-        self._on_window, self._on_error, self._quiet = on_window, on_error, False
-        self.ends = _pair(f"Window whose intensity the map shows ({units}); drag it on the spectrum or type it")
-        self.whole = ipw.Button(
-            description="whole axis", tooltip="Intensity of the whole axis", layout={"width": "auto"}
-        )
-        self.use = ipw.Button(
-            description="fit here", tooltip="Take this window as the range that is fitted", layout={"width": "auto"}
-        )
-        self.whole.on_click(lambda _: on_window(None))
-        self.use.on_click(lambda _: on_use())
-        for end in self.ends:
-            end.observe(self._changed, "value")
-        super().__init__(
-            [_field(f"intensity window ({html.escape(nice_unit(units))})", *self.ends, self.whole, self.use)]
-        )
-
-    def show(self, window: tuple[float, float] | None) -> None:
-        """Show a window, or the whole axis."""
-        self._quiet = True
-        try:
-            _fill(self.ends, window)
-            self.use.disabled = self.whole.disabled = window is None
-        finally:
-            self._quiet = False
-
-    def _changed(self, _change: Any) -> None:
-        if self._quiet:
-            return
-        try:
-            low, high = _read(self.ends, "window")
-            if low is not None and high is not None:
-                self._on_window((min(low, high), max(low, high)))
-        except ParameterError as error:
-            self._on_error(error)
+_NOISE_WORDS: Mapping[tuple[str, str | None], str] = {
+    ("poisson", None): "counts",
+    ("poisson", "auto"): "auto (gain)",
+    ("gaussian", None): "from residuals",
+    ("gaussian", "auto"): "auto (gain)",
+    ("gaussian", "poisson"): "root of counts",
+}
 
 
 class PeakControls(ipw.HBox):
@@ -135,7 +41,7 @@ class PeakControls(ipw.HBox):
     Parameters
     ----------
     params : dict
-        First values, keys as in `DEFAULTS`.
+        First values, keys as in `_peak_params.DEFAULTS`.
     units : str
         Unit of the spectral axis, for tooltips.
     on_change : callable
@@ -152,24 +58,37 @@ class PeakControls(ipw.HBox):
         on_change: Callable[[dict[str, Any]], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        self._on_change, self._on_error, self._quiet = on_change, on_error, False
+        self._on_change, self._on_error, self._quiet, self._params = on_change, on_error, Quiet(), params
+        unit = html.escape(nice_unit(units))
         self.n_peaks = ipw.BoundedIntText(
-            value=1, min=1, max=N_SLOTS, layout={"width": "58px"}, tooltip="Number of peaks in every spectrum"
+            value=1, min=1, max=N_SLOTS, layout={"width": "54px"}, tooltip="Number of peaks in every spectrum"
         )
         self.choices = {
-            name: ipw.Dropdown(options=known, tooltip=_TIPS[name], layout={"width": "118px"})
+            name: ipw.Dropdown(options=known, tooltip=_TIPS[name], layout={"width": _WIDTHS[name]})
             for name, known in OPTIONS.items()
         }
-        self.window = _pair(f"Range that is fitted ({units}); empty: the whole axis")
-        self.limits = {name: _pair(f"Limits of {name} ({units}); empty: automatic") for name in LIMITED}
-        unit = html.escape(nice_unit(units))
-        fields = [_field("peaks", self.n_peaks)]
-        fields += [_field(name.replace("lineshape", "line shape"), w) for name, w in self.choices.items()]
-        fields.append(_field(f"fit range ({unit})", *self.window))
-        fields += [_field(f"{name} limits ({unit})", *pair) for name, pair in self.limits.items()]
+        self.noise = ipw.Dropdown(options=[""], layout={"width": "112px"}, tooltip=(
+            "counts: variance = mean. auto: gain and read noise of the detector are read off the data, and reported. "
+            "from residuals: constant in each spectrum, unknown. number: a standard deviation in the unit of the data"
+        ))  # fmt: skip
+        self.sigma = ipw.Text("", placeholder="σ", continuous_update=False, layout={"width": "58px"},
+                              tooltip="Standard deviation of every channel, in the unit of the data")  # fmt: skip
+        self.robust = ipw.Checkbox(False, description="leave out cosmic rays", indent=False, layout={"width": "auto"},
+                                   tooltip="Leave out channels far above the spectrum and narrower than three "
+                                   "channels")  # fmt: skip
+        self.window = pair(f"Range that is fitted ({units}); empty: the whole axis", "66px")
+        self.limits = {name: pair(f"Limits of {name} ({units}); empty: automatic", "66px") for name in LIMITED}
+        self.start = ipw.Text("", placeholder="automatic", continuous_update=False, layout={"width": "136px"}, tooltip=(
+            f"Positions ({units}) from which the peaks start, such as 284.5, 286.1; empty: found automatically"
+        ))  # fmt: skip
+        fields = [field("peaks", self.n_peaks)]
+        fields += [field(name.replace("lineshape", "line shape"), w) for name, w in self.choices.items()]
+        fields += [field("noise", self.noise, self.sigma), field(f"fit range ({unit})", *self.window)]
+        fields += [field(f"limits of {name_of(name)} ({unit})", *ends) for name, ends in self.limits.items()]
+        fields += [field(f"start positions ({unit})", self.start), field("&nbsp;", self.robust)]
         self.set(params)
-        self.n_peaks.observe(self._changed, "value")
-        for widget in (*self.choices.values(), *self.window, *(w for pair in self.limits.values() for w in pair)):
+        texts = (*self.window, *(w for ends in self.limits.values() for w in ends), self.start, self.sigma)
+        for widget in (self.n_peaks, *self.choices.values(), self.noise, self.robust, *texts):
             widget.observe(self._changed, "value")
         super().__init__(fields)
         self.add_class("mi-row")
@@ -177,8 +96,8 @@ class PeakControls(ipw.HBox):
 
     def set(self, params: Mapping[str, Any]) -> None:
         """Show parameters that came from somewhere else."""
-        self._quiet = True
-        try:
+        with self._quiet:
+            self._params = dict(params)
             self.n_peaks.value = params["n_peaks"]
             for name, widget in self.choices.items():
                 mixed = isinstance(params[name], list)
@@ -186,63 +105,72 @@ class PeakControls(ipw.HBox):
                 if tuple(widget.options) != options:
                     widget.options = options
                 widget.value = _MIXED if mixed else params[name]
-            _fill(self.window, params["window"])
-            for name, pair in self.limits.items():
+            self._set_noise(params["likelihood"], params["noise"])
+            self.robust.value = params["robust"]
+            fill(self.window, params["window"])
+            for name, ends in self.limits.items():
                 bound = (params["bounds"] or {}).get(name)
-                _fill(pair, bound if _is_pair(bound) else None)
-            self._bounds = dict(params["bounds"] or {})
-        finally:
-            self._quiet = False
+                fill(ends, bound if is_pair(bound) else None)
+            center = (params["start"] or {}).get("center")
+            listed = center if isinstance(center, list) else [] if center is None else [center]
+            self.start.value = ", ".join(f"{v:.7g}" for v in listed)
 
-    def _changed(self, _change: Any) -> None:
+    def _set_noise(self, likelihood: str, noise: Any) -> None:
+        options = [(_NOISE_WORDS[likelihood, word], word or "") for word in NOISES[likelihood]]
+        if likelihood == "gaussian":
+            options.append((_NUMBER, _NUMBER))
+        if tuple(self.noise.options) != tuple(options):
+            self.noise.options = options
+        self.noise.value = _NUMBER if is_number(noise) else noise or ""
+        self.sigma.layout.display = None if is_number(noise) else "none"
+        self.sigma.value = f"{noise:.7g}" if is_number(noise) else ""
+
+    def _changed(self, change: Any) -> None:
         if self._quiet:
             return
         try:
-            bounds = dict(self._bounds)
-            for name, fields in self.limits.items():
-                pair = _read(fields, f"{name} limits")
-                if pair != [None, None]:
-                    bounds[name] = pair
-                elif _is_pair(bounds.get(name)):
-                    bounds.pop(name)
-            window = _read(self.window, "fit range")
+            if change["owner"] is self.noise and self.noise.value == _NUMBER and not self.sigma.value:
+                self.sigma.layout.display = None
+                return  # the number is still to be typed
+            window = read(self.window, "fit range")
             if None in window and window != [None, None]:
                 return  # the other end is still to be typed
-            self._on_change(
-                {"n_peaks": self.n_peaks.value, "bounds": bounds or None}
-                | {"window": None if None in window else window}
-                | {name: widget.value for name, widget in self.choices.items() if widget.value != _MIXED}
-            )
+            self._on_change(self._read(change["owner"]) | {"window": None if None in window else window})
         except ParameterError as error:
             self._on_error(error)
 
+    def _read(self, changed: ipw.Widget) -> dict[str, Any]:
+        likelihood, n = self.choices["likelihood"].value, self.n_peaks.value
+        noise: Any = self.noise.value or None
+        if noise == _NUMBER:
+            noise = read_number(self.sigma.value, "noise")
+        if changed is self.choices["likelihood"]:  # what is said of the noise belongs to the other likelihood
+            noise = noise if noise == "auto" else None
+        bounds = dict(self._params["bounds"] or {})
+        for name, fields in self.limits.items():
+            ends = read(fields, f"limits of {name}")
+            if ends != [None, None]:
+                bounds[name] = ends
+            elif is_pair(bounds.get(name)):
+                bounds.pop(name)
+        out = {"n_peaks": n, "noise": noise, "robust": self.robust.value, "bounds": bounds or None}
+        out |= {name: widget.value for name, widget in self.choices.items() if widget.value != _MIXED}
+        out["likelihood"] = likelihood
+        if changed is self.start:
+            out["start"], out["n_peaks"] = self._read_start(n)
+        elif n != self._params["n_peaks"]:
+            out["start"] = None  # positions belong to peaks that are no longer these
+        shapes = self._params["lineshape"]
+        if "lineshape" not in out and len(shapes) != out["n_peaks"]:
+            out["lineshape"] = (shapes + shapes[-1:] * N_SLOTS)[: out["n_peaks"]]
+        return out
 
-def _pair(tip: str) -> tuple[ipw.Text, ipw.Text]:
-    low, high = (
-        ipw.Text("", placeholder=p, continuous_update=False, tooltip=tip, layout={"width": "72px"})
-        for p in ("low", "high")
-    )
-    return low, high
-
-
-def _field(text: str, *widgets: ipw.Widget) -> ipw.VBox:
-    caption = ipw.HTML(f'<span class="mi-caption">{text}</span>')
-    box = ipw.VBox([caption, ipw.HBox(widgets)])
-    box.add_class("mi-field")
-    return box
-
-
-def _fill(fields: tuple[ipw.Text, ipw.Text], pair: Any) -> None:
-    for field, value in zip(fields, pair or (None, None), strict=True):
-        field.value = "" if value is None else f"{value:.7g}"
-
-
-def _read(fields: tuple[ipw.Text, ipw.Text], what: str) -> list[float | None]:
-    out: list[float | None] = []
-    for field in fields:
-        text = field.value.strip().replace(",", ".")
-        try:
-            out.append(float(text) if text else None)
-        except ValueError:
-            raise ParameterError(f"{what}: {field.value!r} is not a number; write one such as 284.5.") from None
-    return out
+    def _read_start(self, n: int) -> tuple[dict[str, Any] | None, int]:
+        """Typed positions and the number of peaks: as many as there are positions."""
+        text = self.start.value.strip()
+        # 284.5, 286.1 or 284.5 286.1; and 284,5; 286,1 where a comma is the decimal sign
+        words = re.split(r";" if ";" in text else r"[,\s]+" if "." in text else r",?\s+", text)
+        given = [v for w in words if (v := read_number(w, "start positions")) is not None]
+        others = {k: v for k, v in (self._params["start"] or {}).items() if k != "center" and len(given) == n}
+        start = others | ({"center": given} if given else {})
+        return start or None, len(given) or n

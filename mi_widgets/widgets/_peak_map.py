@@ -1,19 +1,51 @@
-"""What the map of PeakMapper shows: intensity in a window, or any variable of the result."""
+"""What the map of PeakMapper shows: intensity in a window, any variable of the fit, or the number of peaks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as ipw
 import numpy as np
 import xarray as xr
 
-from mi_widgets.plots._style import text_of
-from mi_widgets.widgets._peak_controls import _field
+from mi_widgets.plots._style import PEAK_COLORS, STATUS_COLORS
+from mi_widgets.widgets._fields import Quiet, field
+from mi_widgets.widgets._names import name_of, with_unit
 
-__all__ = ["INTENSITY", "MapChoice", "variables_of"]
+__all__ = ["COUNTED", "INTENSITY", "MapChoice", "Picked", "variables_of"]
 
 INTENSITY = "intensity"
+#: Variables of the number of peaks that can be drawn; they come first once it is known.
+COUNTED = ("n_peaks", "margin", "family_suspect")
 _ORDER = ("center", "amplitude", "height", "fwhm", "sigma", "fraction")
+_NONE_COLOR, _FAR = "#b9c0c7", 5.0
+_COUNTED_NAMES = {"n_peaks": "number of peaks", "margin": "margin of the number", "family_suspect": "model suspect"}
+
+
+@dataclass(frozen=True)
+class Picked:
+    """One map.
+
+    Attributes
+    ----------
+    da : xarray.DataArray
+        What is drawn; NaN where pixels are hidden.
+    trusted : xarray.DataArray
+        The same, NaN also where a value says nothing: the limits of the colours come from the rest.
+    title, text : str
+        Title of the map, name and unit of its values.
+    key : str
+        Name under which limits of the colours are kept.
+    flags : list of (str, str) or None
+        Names and colours of the categories 0, 1, 2 …
+    """
+
+    da: xr.DataArray
+    trusted: xr.DataArray
+    title: str
+    text: str
+    key: str
+    flags: list[tuple[str, str]] | None = None
 
 
 def variables_of(result: xr.Dataset | None, dims: tuple[str, ...]) -> list[str]:
@@ -29,7 +61,7 @@ def variables_of(result: xr.Dataset | None, dims: tuple[str, ...]) -> list[str]:
 
 
 class MapChoice(ipw.HBox):
-    """Fields that choose the variable, the peak, value or error, colour limits and what is hidden.
+    """Fields that choose the variable, the peak, value or error, and what is hidden.
 
     Parameters
     ----------
@@ -38,45 +70,36 @@ class MapChoice(ipw.HBox):
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_change, self._quiet = on_change, False
-        self.variable = ipw.Dropdown(options=[INTENSITY], layout={"width": "128px"}, tooltip="What the map shows")
-        self.peak = ipw.Dropdown(options=[("1", 0)], layout={"width": "52px"}, tooltip="Peak, counted by position")
+        self._on_change, self._quiet = on_change, Quiet()
+        self.variable = ipw.Dropdown(options=[INTENSITY], layout={"width": "148px"}, tooltip="What the map shows")
+        self.peak = ipw.Dropdown(options=[("1", 0)], layout={"width": "48px"}, tooltip="Peak, counted by position")
         self.kind = ipw.Dropdown(
-            options=[("value", ""), ("std. error", "_stderr")], layout={"width": "92px"},
+            options=[("value", ""), ("std. error", "_stderr")], layout={"width": "86px"},
             tooltip="The value itself or its standard error",
         )  # fmt: skip
-        self.percentile = ipw.FloatRangeSlider(
-            value=(2, 98), min=0, max=100, step=0.5, readout_format=".0f", continuous_update=False,
-            layout={"width": "150px"}, tooltip="Percentiles of the values at which the colours end",
-        )  # fmt: skip
         self.pixels = ipw.Dropdown(
-            options=[("converged", 1), ("ok only", 0), ("all", 99)], layout={"width": "112px"},
+            options=[("converged", 1), ("ok only", 0), ("all", 99)], layout={"width": "104px"},
             tooltip="Pixels shown: converged (status ok or a parameter at its bound), ok only, or all",
         )  # fmt: skip
         self.max_error = ipw.Text(
-            "", placeholder="none", continuous_update=False, layout={"width": "64px"},
+            "", placeholder="none", continuous_update=False, layout={"width": "56px"},
             tooltip="Hide pixels whose standard error of this variable is larger than this, in its unit",
         )  # fmt: skip
-        self._fields = {
-            name: _field(text, widget)
-            for name, text, widget in (
-                ("variable", "map of", self.variable), ("peak", "peak", self.peak), ("kind", "show", self.kind),
-                ("pixels", "pixels", self.pixels), ("percentile", "colours, percentiles", self.percentile),
-                ("max_error", "max. error", self.max_error),
-            )
-        }  # fmt: skip
-        for widget in (self.variable, self.peak, self.kind, self.percentile, self.pixels, self.max_error):
+        fields = {"map of": self.variable, "peak": self.peak, "show": self.kind, "pixels": self.pixels,
+                  "max. error": self.max_error}  # fmt: skip
+        for widget in fields.values():
             widget.observe(self._changed, "value")
-        super().__init__(list(self._fields.values()))
+        super().__init__([field(text, widget) for text, widget in fields.items()])
         self.add_class("mi-row")
         self.add_class("mi-map-choice")
-        self._enable(None)
+        self.enable(None)
 
-    def offer(self, result: xr.Dataset | None, dims: tuple[str, ...]) -> None:
-        """Offer the variables of a result; keeps what is chosen if it is still there."""
-        self._quiet = True
-        try:
-            options = [(INTENSITY, INTENSITY), *((n.replace("_", " "), n) for n in variables_of(result, dims))]
+    def offer(self, result: xr.Dataset | None, dims: tuple[str, ...], counted: xr.Dataset | None = None) -> None:
+        """Offer the variables of the results; keeps what is chosen if it is still there."""
+        with self._quiet:
+            options = [(INTENSITY, INTENSITY)]
+            options += [(_COUNTED_NAMES.get(n, name_of(n)), n) for n in COUNTED if counted is not None]
+            options += [(name_of(n), n) for n in variables_of(result, dims)]
             if tuple(self.variable.options) != tuple(options):
                 chosen = self.variable.value
                 self.variable.options = options
@@ -86,52 +109,53 @@ class MapChoice(ipw.HBox):
                 at = self.peak.value or 0
                 self.peak.options = [(str(i + 1), i) for i in range(n)]
                 self.peak.value = min(at, n - 1)
-            self._enable(result)
-        finally:
-            self._quiet = False
+            self.enable(result)
 
     def choose(self, variable: str) -> None:
         """Choose a variable without telling."""
-        self._quiet = True
-        try:
+        with self._quiet:
             self.variable.value = variable
-        finally:
-            self._quiet = False
 
-    def _enable(self, result: xr.Dataset | None) -> None:
+    def enable(self, result: xr.Dataset | None) -> None:
+        """Enable the fields that mean something for the chosen variable."""
         name = self.variable.value
-        variable = result[name] if result is not None and name != INTENSITY else None
-        fitted = variable is not None
+        variable = result[name] if result is not None and name in result else None
         has_error = result is not None and f"{name}_stderr" in result
         self.peak.disabled = variable is None or "peak" not in variable.dims
         self.kind.disabled = self.max_error.disabled = not has_error
-        self.pixels.disabled = not fitted or name == "status"
+        self.pixels.disabled = variable is None or name == "status"
 
     def _changed(self, change: Any) -> None:
         if not self._quiet:
             self._on_change()
 
-    def pick(self, result: xr.Dataset) -> tuple[xr.DataArray, str, list[str] | None]:
-        """The chosen map, its title, and the names of its categories for the status."""
-        self._enable(result)
+    def pick(self, result: xr.Dataset | None, counted: xr.Dataset | None) -> Picked | None:
+        """The chosen map; None for the intensity, which is not in the results."""
+        self.enable(result)
         name = str(self.variable.value)
-        da = result[name]
+        if name in COUNTED and counted is not None:
+            return _of_counted(counted, name)
+        if result is None or name not in result:
+            return None
         if name == "status":
-            return da, "status of the fit", [m.replace("_", " ") for m in str(da.attrs["flag_meanings"]).split()]
-        error = result.get(f"{name}_stderr")
+            return _of_status(result["status"])
+        da, error = result[name], result.get(f"{name}_stderr")
         shown = error if error is not None and self.kind.value else da
-        title = f"{'std. error of ' if shown is error and error is not None else ''}{text_of(da)}"
+        what = f"{'std. error of ' if shown is error and error is not None else ''}{name_of(name)}"
+        key, peak = f"{name}{self.kind.value if error is not None else ''}", ""
         if "peak" in shown.dims:
             at = {"peak": min(self.peak.value or 0, result.sizes["peak"] - 1)}
-            shown, title = shown.isel(at, drop=True), f"peak {at['peak'] + 1} · {title}"
-            error = None if error is None else error.isel(at, drop=True)
+            shown, error = shown.isel(at, drop=True), None if error is None else error.isel(at, drop=True)
+            peak = f"peak {at['peak'] + 1} · "
+            key += f" {at['peak'] + 1}"
         shown = shown.astype(float)
         if "status" in result:
             shown = shown.where(result["status"] <= self.pixels.value)
         limit = self._limit()
         if limit is not None and error is not None:
             shown = shown.where(error <= limit)
-        return shown, title, None
+        text = with_unit(what, str(da.attrs.get("units", "1")))
+        return Picked(shown, _trusted(shown, error, result.get("status")), peak + text, text, key)
 
     def _limit(self) -> float | None:
         try:
@@ -139,3 +163,37 @@ class MapChoice(ipw.HBox):
         except ValueError:
             return None
         return value if np.isfinite(value) else None
+
+
+def _trusted(shown: xr.DataArray, error: xr.DataArray | None, status: xr.DataArray | None) -> xr.DataArray:
+    """Values of fits that are ok and not far less certain than most; of all where that leaves too few."""
+    few = 0.1 * int(np.isfinite(shown.values).sum())
+    if status is not None:
+        ok = shown.where(status == 0)
+        if int(np.isfinite(ok.values).sum()) > few:
+            shown = ok
+    if error is not None:
+        known = error.values[np.isfinite(shown.values) & np.isfinite(error.values)]
+        if known.size > few:
+            shown = shown.where(error <= _FAR * float(np.median(known)))
+    return shown
+
+
+def _of_status(da: xr.DataArray) -> Picked:
+    names = [m.replace("_", " ") for m in str(da.attrs["flag_meanings"]).split()]
+    colors = (STATUS_COLORS * (1 + len(names) // len(STATUS_COLORS)))[: len(names)]
+    return Picked(da, da, "status of the fit", "status", "status", list(zip(names, colors, strict=True)))
+
+
+def _of_counted(counted: xr.Dataset, name: str) -> Picked:
+    da = counted[name]
+    if name == "margin":
+        text = f"{da.attrs.get('long_name', name)}"
+        return Picked(da, da, f"number of peaks · {text}", text, name)
+    if name == "family_suspect":
+        flags = [("plausible", STATUS_COLORS[0]), ("suspect", STATUS_COLORS[2])]
+        return Picked(da, da, "do the residuals say that no candidate is right?", name, name, flags)
+    most = max(int(counted["candidate"].max()), 1)
+    colors: Sequence[str] = (_NONE_COLOR, *(PEAK_COLORS * (1 + most // len(PEAK_COLORS))))
+    flags = [(str(k), colors[k]) for k in range(most + 1)]
+    return Picked(da.where(da >= 0), da, _COUNTED_NAMES[name], name, name, flags)

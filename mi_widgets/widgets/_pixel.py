@@ -10,7 +10,7 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.plots._style import nice_unit
-from mi_widgets.widgets._peak_controls import _field
+from mi_widgets.widgets._fields import field
 
 __all__ = ["PixelFields"]
 
@@ -48,7 +48,7 @@ class PixelFields(ipw.HBox):
             caption = html.escape(dim if units in ("", "1") else f"{dim} ({nice_unit(units)})")
             if dim in map_dims:
                 widget = ipw.Text(
-                    "", continuous_update=False, layout={"width": "88px"},
+                    "", continuous_update=False, layout={"width": "60px"},
                     tooltip="Type a position; the nearest pixel is taken. Arrow keys on the map move it too.",
                 )  # fmt: skip
             else:
@@ -56,7 +56,7 @@ class PixelFields(ipw.HBox):
                 widget = ipw.SelectionSlider(options=options, layout={"width": "230px"}, tooltip="Plane of the data")
             widget.observe(lambda change, dim=dim: self._changed(dim, change["new"]), "value")
             self.fields[dim] = widget
-            boxes.append(_field(caption, widget))
+            boxes.append(field(caption, widget))
         super().__init__(boxes)
         self.add_class("mi-row")
 

@@ -61,6 +61,10 @@ class Pointing:
         part = part.mean(mean, keep_attrs=True) if mean else part
         return part.compute() if part.chunks is not None else part
 
+    def number(self, selection: Mapping[str, Any]) -> int:
+        """How many spectra are pointed at."""
+        return int(np.prod([len(v) if isinstance(v, list) else 1 for v in selection.values()], dtype=int))
+
     def title(self, selection: Mapping[str, Any]) -> str:
         """What is pointed at, in words."""
         words = []
@@ -72,8 +76,7 @@ class Pointing:
             else:
                 words.append(f"{dim} = {short(value)}{tail}")
         if is_region(selection):
-            n = int(np.prod([len(v) if isinstance(v, list) else 1 for v in selection.values()]))
-            return f"mean of {n:,} spectra · " + ", ".join(words)
+            return f"mean of {self.number(selection):,} spectra · " + ", ".join(words)
         return "spectrum at " + ", ".join(words) if words else "spectrum"
 
 

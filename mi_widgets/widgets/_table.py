@@ -8,6 +8,8 @@ from typing import Any
 import xarray as xr
 
 from mi_widgets.plots._style import PEAK_COLORS, nice_unit
+from mi_widgets.widgets._names import WORDS
+from mi_widgets.widgets._region import is_sum
 
 __all__ = ["fit_table", "header_text", "no_fit", "plus_minus"]
 
@@ -16,7 +18,6 @@ _EMPTY = (
 )
 
 _COLUMNS = ("center", "amplitude", "height", "fwhm", "fraction")
-_NAMES = {"amplitude": "area"}
 
 
 def plus_minus(value: float, stderr: float | None = None) -> str:
@@ -41,7 +42,7 @@ def plus_minus(value: float, stderr: float | None = None) -> str:
     return f"{round(value, digits):.0f} ± {round(stderr, digits):.0f}"
 
 
-def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
+def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
     """HTML of the fitted numbers of one spectrum, one row for each peak.
 
     Parameters
@@ -50,6 +51,8 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
         Result of a fit for a single spectrum: its only dimension is ``peak``.
     alone : bool
         The fit is of this pixel alone, not taken from the map.
+    title : str
+        Text above the table of a second, pinned spectrum.
 
     Returns
     -------
@@ -58,27 +61,45 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False) -> str:
     """
     others = [str(n) for n in fit.data_vars if fit[n].dims == ("peak",) and not str(n).endswith("_stderr")]
     names = [n for n in _COLUMNS if n in fit] + [n for n in others if n not in (*_COLUMNS, "sigma")]
-    head = "".join(f"<th>{html.escape(_NAMES.get(n, n))}{_unit(fit[n])}</th>" for n in names)
+    head = "".join(f"<th>{_heading(n)}{_unit(fit[n])}</th>" for n in names)
     rows = []
     for i in range(fit.sizes.get("peak", 0)):
         one = fit.isel(peak=i)
         color = PEAK_COLORS[i % len(PEAK_COLORS)]
         cells = "".join(f"<td>{_cell(one, n)}</td>" for n in names)
         rows.append(f'<tr><th scope="row"><i class="mi-swatch" style="background:{color}"></i>{i + 1}</th>{cells}</tr>')
-    rest = [
+    line = " · ".join(_notes(fit, alone))
+    above = f'<div class="mi-pinned">{html.escape(title)}</div>' if title else ""
+    return (
+        f'{above}<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
+        f'</table><div class="mi-table-note">{_status(fit)}{line}</div>'
+    )
+
+
+def _notes(fit: xr.Dataset, alone: bool) -> list[str]:
+    """What stands below the table: background, quality, noise, and what was fitted."""
+    out = [
         f"{html.escape(str(n).replace('_', ' '))} {_cell(fit, str(n))}{_unit(fit[n])}"
         for n in fit.data_vars
-        if str(n).startswith("background_") and not str(n).endswith("_stderr")
+        if str(n).startswith("background_") and not str(n).endswith("_stderr") and fit[n].ndim == 0
     ]
     if "deviance" in fit and "dof" in fit:
-        rest.append(f"deviance {float(fit['deviance']):.4g} for {float(fit['dof']):.0f} degrees of freedom")
-    if alone:
-        rest.append("this pixel alone, not the map")
-    line = " · ".join(rest)
-    return (
-        f'<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        f'<div class="mi-table-note">{_status(fit)}{line}</div>'
-    )
+        out.append(f"deviance {float(fit['deviance']):.4g} for {float(fit['dof']):.0f} degrees of freedom")
+    n = is_sum(fit)
+    if "noise_read" in fit.attrs:
+        gain, read = float(fit.attrs["noise_gain"]) * max(n, 1), float(fit.attrs["noise_read"])
+        out.append(f"noise gain {gain:.3g}, read noise {read:.3g}{_unit(fit['height'])}")
+    if n:
+        out.append(f"sum of {n:,} spectra fitted, values per spectrum")
+    elif alone:
+        out.append("this pixel alone, not the map")
+    return out
+
+
+def _heading(name: str) -> str:
+    word = WORDS.get(name, "")
+    small = f'<div class="mi-word">{html.escape(word)}</div>' if word else '<div class="mi-word">&nbsp;</div>'
+    return f"{small}{html.escape(name.replace('_', ' '))}"
 
 
 def header_text(da: xr.DataArray, dim: str, state: str) -> str:
@@ -96,7 +117,7 @@ def header_text(da: xr.DataArray, dim: str, state: str) -> str:
 def no_fit(result: xr.Dataset | None, selection: Mapping[str, Any], state: str) -> str:
     """HTML that stands in place of the table: what to do, or why there is nothing."""
     if any(isinstance(value, list) for value in selection.values()):
-        hint = "Mean of the region. Click on the map for a single pixel and its fit."
+        hint = "Mean of the region. <b>Fit mean</b> fits it; click on the map for a single pixel and its fit."
     elif result is not None:
         hint = "This pixel is not fitted yet." if state == "running" else "This pixel was not fitted."
     else:

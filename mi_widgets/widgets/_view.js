@@ -231,10 +231,11 @@ class Page {
   }
 
   key(event) {
-    if (!event.key.startsWith("Arrow") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!(key.startsWith("Arrow") || key === "p") || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    this.model.send({ k: "key", vid: this.id, key: event.key, shift: event.shiftKey });
+    this.model.send({ k: "key", vid: this.id, key, shift: event.shiftKey });
   }
 
   say(text, bad = false) {
