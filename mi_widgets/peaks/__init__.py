@@ -5,7 +5,8 @@ from mi_widgets.peaks.em import iter_em
 from mi_widgets.peaks.evaluate import evaluate, to_lmfit
 from mi_widgets.peaks.fit import fit_peaks, iter_fit_peaks
 from mi_widgets.peaks.maps import integrate_window
-from mi_widgets.peaks.select import select_n_peaks
+from mi_widgets.peaks.select import iter_select_n_peaks, select_n_peaks
+from mi_widgets.peaks.smooth import smooth_maps
 from mi_widgets.peaks.track import track_peaks
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "integrate_window",
     "iter_em",
     "iter_fit_peaks",
+    "iter_select_n_peaks",
     "select_n_peaks",
+    "smooth_maps",
     "to_lmfit",
     "track_peaks",
 ]

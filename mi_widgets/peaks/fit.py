@@ -9,6 +9,7 @@ from mi_widgets.errors import ParameterError
 from mi_widgets.labels import find_spectral_dim
 from mi_widgets.peaks._chunks import ChunkParts, lazy_fit
 from mi_widgets.peaks._parts import FitOptions, Parts
+from mi_widgets.peaks.smooth import smooth_maps
 from mi_widgets.runs import Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
@@ -160,13 +161,18 @@ def fit_peaks(
         correlations=correlations,
         engine=engine,
     )
-    if progress is None and isinstance(da, xr.DataArray) and da.chunks is not None:
+    lazy = progress is None and isinstance(da, xr.DataArray) and da.chunks is not None
+    if smooth and (lazy or getattr(da, "ndim", 0) not in (2, 3)):
+        raise ParameterError(
+            "smooth='spatial' needs all fits of a map of one or two dims. Write peaks.smooth_maps(fit.load(), "
+            "dims=('y', 'x')) after the fit."
+        )
+    if lazy:
         return lazy_fit(da, str(dim or find_spectral_dim(da)), options)
     parts = iter_fit_peaks(da, dim, **options)
-    if progress is None:  # nobody looks at the parts between: build only the last Dataset
-        return parts.run_to_end()
-    result: xr.Dataset = collect(parts, progress)
-    return result
+    # where nobody looks at the parts between, only the last Dataset is built
+    result = parts.run_to_end() if progress is None else collect(parts, progress)
+    return smooth_maps(result) if smooth else result
 
 
 def iter_fit_peaks(da: xr.DataArray, dim: str | None = None, **options: Unpack[FitOptions]) -> "Parts | ChunkParts":
