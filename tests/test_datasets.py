@@ -12,7 +12,9 @@ import numpy as np
 import pint
 import pytest
 import xarray as xr
+from lmfit.lineshapes import doniach
 from lmfit.models import GaussianModel, LinearModel, LorentzianModel, PseudoVoigtModel
+from scipy.integrate import quad
 
 from mi_widgets import datasets
 from mi_widgets._share import share_path
@@ -146,6 +148,10 @@ def test_thin_maps(shape):
         ({"counts": np.nan}, "counts must be"),
         ({"preset": "graphene"}, "preset must be one of 'transistor', 'separated', 'overlap'; got 'graphene'"),
         ({"lineshape": "voigt"}, "lineshape must be one of"),
+        ({"background": "none"}, "background must be one of 'linear', 'shirley'"),
+        ({"asymmetry": 0.2}, "pseudo-voigt peaks have no asymmetry"),
+        ({"asymmetry": 1, "lineshape": "doniach"}, "asymmetry must be between -0.45 and 0.45; got 1"),
+        ({"asymmetry": "a lot", "lineshape": "doniach"}, "asymmetry must be between"),
         ({"n_peaks": 0}, "n_peaks"),
         ({"n_peaks": 9}, "n_peaks must be 1 to 8; got 9"),
         ({"separation": 0}, "separation must be a positive number"),
@@ -157,6 +163,79 @@ def test_thin_maps(shape):
 def test_bad_options_are_named(options, text):
     with pytest.raises(ParameterError, match=text):
         datasets.make_spectral_map(**options)
+
+
+def test_asymmetric_peaks_are_broader_on_one_side():
+    options = {"preset": "separated", "n_peaks": 1, "n_channels": 4001, "shape": (1, 2), "noise": False}
+    plain, skew = (
+        datasets.make_spectral_map(lineshape=name, **options) for name in ("pseudo-voigt", "asymmetric-pseudo-voigt")
+    )
+    for name in ("amplitude", "center", "sigma", "fwhm", "height", "fraction"):
+        xr.testing.assert_allclose(plain[f"true_{name}"], skew[f"true_{name}"])
+    assert (skew.true_asymmetry == 0.15).all()
+    p, x = skew.isel(y=0, x=1), skew.energy.values
+    curve = p.expected.values - np.interp(
+        x, x[[0, -1]], [float(p.true_background_left), float(p.true_background_right)]
+    )
+    above = x[curve > curve.max() / 2]
+    center, sigma = float(p.true_center[0]), float(p.true_sigma[0])
+    assert center - above[0] == pytest.approx(0.85 * sigma, abs=0.003)
+    assert above[-1] - center == pytest.approx(1.15 * sigma, abs=0.003)
+    assert curve.max() == pytest.approx(float(p.true_height[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("asymmetry", [0.15, -0.3])
+def test_doniach_peaks_are_lmfits_convolved_with_a_gaussian(asymmetry):
+    ds = datasets.make_spectral_map(
+        lineshape="doniach", asymmetry=asymmetry, preset="separated", n_peaks=1, n_channels=2001, shape=(1, 1)
+    )
+    p, x = ds.isel(y=0, x=0), ds.energy.values
+    curve = p.expected.values - np.interp(
+        x, x[[0, -1]], [float(p.true_background_left), float(p.true_background_right)]
+    )
+    center, width, sign = float(p.true_center[0]), float(p.true_gaussian_sigma[0]), -np.sign(asymmetry)
+    assert float(p.true_gamma[0]) == -asymmetry
+    for at in (283.0, 283.6, 286.0):
+
+        def integrand(u, at=at):
+            d = sign * (at - u - center)
+            sharp = doniach(d, float(p.true_amplitude[0]), 0.0, float(p.true_sigma[0]), abs(asymmetry))
+            return sharp * np.exp(-0.5 * (u / width) ** 2) / (width * np.sqrt(2 * np.pi))
+
+        value = quad(integrand, -8 * width, 8 * width, limit=200)[0]
+        assert np.interp(at, x, curve) == pytest.approx(value, rel=1e-4)
+    above = x[curve > curve.max() / 2]
+    assert np.ptp(above) == pytest.approx(float(p.true_fwhm[0]), abs=0.01)
+    assert np.interp(center, x, curve) == pytest.approx(float(p.true_height[0]), rel=1e-4)
+    low, high = np.interp([center - 2, center + 2], x, curve)
+    assert (high > 1.3 * low) == (asymmetry > 0)
+
+
+@pytest.mark.parametrize("background", ["shirley", "tougaard", "tougaard-u3"])
+def test_backgrounds_made_from_the_peaks_solve_their_equation(background):
+    options = {"shape": (1, 2), "n_channels": 90, "preset": "separated", "seed": 4, "noise": False}
+    ds = datasets.make_spectral_map(background=background, **options)
+    linear = datasets.make_spectral_map(**options)
+    x, p = ds.energy.values, ds.isel(y=0, x=1)
+    flat = linear.isel(y=0, x=1)
+    peaks = flat.expected.values - np.interp(
+        x, x[[0, -1]], [float(flat.true_background_left), float(flat.true_background_right)]
+    )
+    loss, step = np.maximum(x[:, None] - x, 0), x[1] - x[0]
+    if background == "shirley":
+        matrix = float(p.true_background_step) * step * np.tri(x.size)
+        scattered = matrix @ peaks
+    else:
+        b, c = float(p.true_background_b), float(p.true_background_c)
+        den = (c + loss**2) ** 2 if background == "tougaard" else (c - loss**2) ** 2 + 436.0 * loss**2
+        scattered = np.linalg.solve(np.eye(x.size) - step * b * loss / den, peaks) - peaks
+    np.testing.assert_allclose(p.expected, float(p.true_background_level) + peaks + scattered, rtol=1e-9)
+    assert scattered[-1] > 1.3 * scattered[x.size // 2] > 0
+    assert ds.attrs["background"] == background
+    xr.testing.assert_identical(ds, datasets.make_spectral_map(**json.loads(ds.attrs["history"])["parameters"]))
+    registry = pint.UnitRegistry()
+    for variable in ds.variables.values():
+        registry.Unit(variable.attrs["units"])
 
 
 # --- cramer_rao_bound
@@ -239,6 +318,38 @@ def test_bound_labels_units_and_scaling():
     for name in low:
         assert low[name].attrs["units"] == few["true_" + name.removesuffix("_stderr")].attrs["units"]
     np.testing.assert_allclose(low.fwhm_stderr, 2 * low.sigma_stderr)
+
+
+def test_bound_by_differences_is_the_bound_by_derivatives():
+    """An asymmetry that is known to be zero leaves the bounds of symmetric peaks."""
+    from mi_widgets.datasets import _bounds
+
+    ds = datasets.make_spectral_map(shape=(1, 3), n_channels=80)
+    truth = {name.removeprefix("true_"): v.values[0] for name, v in ds.items() if str(name).startswith("true_")}
+    x = ds.energy.values
+    exact = _bounds._derivatives(x, "pseudo-voigt", truth)
+    ground = ("background_left", "background_right")
+    near = _bounds._differences(x, "pseudo-voigt", "linear", truth, ground)
+    np.testing.assert_allclose(near, exact, rtol=1e-5, atol=1e-6 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize(
+    ("lineshape", "background"),
+    [("asymmetric-pseudo-voigt", "linear"), ("doniach", "tougaard"), ("gaussian", "shirley")],
+)
+def test_bound_of_other_shapes_and_backgrounds(lineshape, background):
+    few, many = (
+        datasets.make_spectral_map(shape=(1, 2), counts=c, lineshape=lineshape, background=background, n_channels=100)
+        for c in (100, 10_000)
+    )
+    low, high = datasets.cramer_rao_bound(few), datasets.cramer_rao_bound(many)
+    np.testing.assert_allclose(low.center_stderr / high.center_stderr, 10, rtol=1e-4)
+    np.testing.assert_allclose(low.height_stderr / high.height_stderr, 0.1, rtol=1e-4)
+    assert "background_level_stderr" in low or background == "linear"
+    assert "background_c_stderr" not in low
+    for name in low:
+        assert np.isfinite(low[name]).all()
+        assert low[name].attrs["units"] == few["true_" + name.removesuffix("_stderr")].attrs["units"]
 
 
 def test_bound_of_bad_input():

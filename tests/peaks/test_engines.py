@@ -3,13 +3,15 @@
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 
 import lmfit
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 from mi_widgets import datasets, peaks
-from mi_widgets.peaks import _numpy
+from mi_widgets.peaks import _numpy, _numpy_doniach
 from mi_widgets.peaks._engine import fit_block
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
@@ -84,6 +86,35 @@ def test_line_shapes_are_those_of_lmfit(lineshape: str) -> None:
             expected[row] += LMFIT[lineshape](X, *values[model.peak(k)])
         expected[row] += np.interp(X, X[[0, -1]], values[-2:])
     np.testing.assert_allclose(_numpy.model(problem_of(model), X, p), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.15, -0.3, 0.49])
+@pytest.mark.parametrize("ratio", [0.02, 0.4, 2.0, 2.99, 3.01, 6.0, 7.9, 8.1, 40.0, 1000.0])
+def test_doniach_from_gaussian_to_lorentzian(ratio: float, gamma: float) -> None:
+    """The curve itself in both engines, against SciPy's quadrature; series meet at ratios of 3 and 8."""
+    width = 0.1
+    p = np.array([[100.0, 0.3, ratio * width, gamma, width]])
+    x = np.concatenate([np.array([-30.0, -8.0, -1.2, -0.55, 0.0]), np.linspace(0.25, 1.4, 9), np.array([5.0, 200.0])])
+
+    def integrand(u: float, at: float) -> float:
+        d = (at - u * width - 0.3) * (-1 if gamma < 0 else 1)
+        return float(lmfit.lineshapes.doniach(d, 100.0, 0.0, ratio * width, abs(gamma)) * np.exp(-0.5 * u * u))
+
+    lows = [sorted({-9.0, *np.clip([(v - 0.3) / width + i * ratio for i in (-3, 0, 3)], -9, 9), 9.0}) for v in x]
+    exact = [
+        sum(quad(integrand, lo, hi, args=(v,), epsrel=1e-11, limit=200)[0] for lo, hi in pairwise(ends))
+        for v, ends in zip(x, lows, strict=True)
+    ]
+    expected = np.array(exact) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(_numpy_doniach.values(x, p)[0], expected, rtol=2e-8)
+    pytest.importorskip("numba")
+    from mi_widgets.peaks._numba_doniach import add_doniach, doniach_rows
+
+    out, rows = np.zeros(x.size), np.empty((5, x.size))
+    add_doniach(x, *p[0], out, x.size)
+    doniach_rows(x, *p[0], rows, x.size)
+    np.testing.assert_allclose(out, expected, rtol=2e-8)
+    np.testing.assert_allclose(rows, np.stack(_numpy_doniach.derivatives(x, p))[:, 0], rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("lineshape", LMFIT)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets import peaks
+from mi_widgets import datasets, peaks
 from mi_widgets.errors import LabelError, ParameterError
 
 
@@ -78,3 +78,44 @@ def test_lmfit_goes_on_from_our_fit(overlap: xr.Dataset, overlap_fit: xr.Dataset
         abs=3 * result.params["background_slope"].stderr,
     )
     assert "p0_center" in result.fit_report()
+
+
+@pytest.mark.parametrize(
+    ("lineshape", "background"),
+    [
+        ("asymmetric-pseudo-voigt", "linear"),
+        ("doniach", "constant"),
+        ("doniach", "tougaard"),
+        ("gaussian", "tougaard-u3"),
+    ],
+)
+def test_functions_of_ours_go_to_lmfit(lineshape: str, background: str) -> None:
+    ds = datasets.make_spectral_map(
+        preset="separated", shape=(2, 2), counts=3e4, lineshape=lineshape, n_channels=160,
+        background="linear" if background in ("linear", "constant") else background,
+    )  # fmt: skip
+    fit = peaks.fit_peaks(ds.spectra, n_peaks=2, lineshape=lineshape, background=background)
+    result = peaks.to_lmfit(fit, ds.spectra, y=ds.y[0], x=ds.x[1])
+    one = fit.isel(y=0, x=1)
+    for name in ("amplitude", "center", "sigma", *(("gamma", "gaussian_sigma") if lineshape == "doniach" else ())):
+        theirs = result.params[f"p1_{name}"]
+        assert abs(float(one[name][1]) - theirs.value) < 0.2 * theirs.stderr, name
+        assert float(one[f"{name}_stderr"][1]) == pytest.approx(theirs.stderr, rel=0.1), name
+    if background.startswith("tougaard"):
+        assert not result.params["background_c"].vary
+        assert result.params["background_b"].stderr == pytest.approx(float(one.background_b_stderr), rel=0.1)
+
+
+@pytest.mark.parametrize("background", ["shirley", "tougaard", "tougaard-u3"])
+def test_curves_are_what_was_fitted(background: str) -> None:
+    """On the axis of the data, whichever way it runs, and on a part of it."""
+    ds = datasets.make_spectral_map(preset="separated", shape=(2, 2), counts=3e4, background=background, n_channels=160)
+    fit = peaks.fit_peaks(ds.spectra, n_peaks=2, background=background)
+    best = peaks.evaluate(fit, ds.spectra).best_fit
+    y = ds.spectra.values
+    deviance = 2 * (best - y + y * np.log(y / best)).sum("energy")
+    np.testing.assert_allclose(deviance, fit.deviance, rtol=1e-6)
+    turned = peaks.evaluate(fit, ds.spectra[..., ::-1]).best_fit.sortby("energy")
+    np.testing.assert_allclose(turned, best, rtol=1e-12)
+    part = peaks.evaluate(fit, ds.energy[60:110]).best_fit
+    np.testing.assert_allclose(part, best[..., 60:110], rtol=5e-3)

@@ -1,5 +1,6 @@
 """Backgrounds, mixed line shapes and ties, on data made by their own equations."""
 
+import lmfit
 import numpy as np
 import pytest
 import xarray as xr
@@ -181,3 +182,103 @@ def test_ties_go_to_lmfit() -> None:
     assert result.params["p1_center"].expr == "p0_center + 3.0"
     assert result.params["p1_sigma"].value == result.params["p0_sigma"].value
     assert result.params["p0_center"].stderr == pytest.approx(float(fit.center_stderr[0, 0, 0]), rel=0.05)
+
+
+TRUTH = [
+    ("asymmetric-pseudo-voigt", "linear", 1000),
+    ("doniach", "linear", 3000),
+    ("pseudo-voigt", "shirley", 1000),
+    ("pseudo-voigt", "tougaard", 5000),
+    ("pseudo-voigt", "tougaard-u3", 5000),
+    ("doniach", "tougaard", 5000),
+]
+
+
+@pytest.mark.parametrize(("lineshape", "background", "counts"), TRUTH)
+def test_truth_is_found_without_starts(lineshape: str, background: str, counts: float) -> None:
+    """Each parameter scatters about its true value as its standard error says, and that is the Cramer-Rao bound."""
+    ds = datasets.make_spectral_map(
+        preset="separated", shape=(12, 12), counts=counts, lineshape=lineshape, background=background, seed=5,
+        n_channels=200,
+    )  # fmt: skip
+    fit = peaks.fit_peaks(ds.spectra, n_peaks=2, lineshape=lineshape, background=background)
+    assert (fit.status == 0).all()
+    assert float(fit.reduced_deviance.mean()) == pytest.approx(1, abs=0.03)
+    bound = datasets.cramer_rao_bound(ds)
+    assert {str(n).removesuffix("_stderr") for n in bound} <= set(map(str, fit.data_vars))
+    for name in bound:
+        value = str(name).removesuffix("_stderr")
+        z = ((fit[value] - ds[f"true_{value}"]) / fit[name]).values
+        z = z.reshape(144, -1)
+        assert (np.abs(z.mean(axis=0)) < 4 / 12).all(), value
+        assert (np.abs((z**2).mean(axis=0) - 1) < 0.6).all(), value
+        np.testing.assert_allclose(np.median(fit[name] / bound[name]), 1, rtol=0.03, err_msg=value)
+        assert fit[name].attrs["units"] == bound[name].attrs["units"], value
+
+
+def test_the_tail_may_be_on_either_side() -> None:
+    """Gamma above zero is lmfit's: the tail towards low energy. Below zero it is towards high energy."""
+    for asymmetry in (0.2, -0.2):
+        ds = datasets.make_spectral_map(
+            preset="separated", shape=(4, 4), counts=5000, lineshape="doniach", asymmetry=asymmetry, n_channels=200
+        )
+        fit = peaks.fit_peaks(ds.spectra, n_peaks=2, lineshape="doniach")
+        np.testing.assert_allclose(fit.gamma, -asymmetry, atol=0.06)
+        assert fit.gamma.attrs == {"units": "1", "long_name": "Doniach-Sunjic asymmetry"}
+
+
+def test_asymmetric_lines_are_those_of_lmfit() -> None:
+    ds = datasets.make_spectral_map(
+        preset="separated", shape=(1, 2), counts=1e5, lineshape="asymmetric-pseudo-voigt", n_peaks=1, n_channels=200
+    )
+    fit = peaks.fit_peaks(ds.spectra, lineshape="asymmetric-pseudo-voigt", ties={"p0_fraction": 1.0})
+    one = fit.isel(y=0, x=1, peak=0)
+    ours = peaks.evaluate(fit, ds.energy).components[0, 1, 0]
+    model = lmfit.models.SplitLorentzianModel()
+    sigma, skew = float(one.sigma), float(one.asymmetry)
+    params = model.make_params(
+        amplitude=float(one.amplitude), center=float(one.center), sigma=sigma * (1 - skew), sigma_r=sigma * (1 + skew)
+    )
+    np.testing.assert_allclose(ours, model.eval(params, x=ds.energy.values), rtol=1e-9)
+    assert float(one.fwhm) == pytest.approx(params["fwhm"].value)
+    assert float(one.height) == pytest.approx(params["height"].value)
+    held = peaks.fit_peaks(ds.spectra, lineshape="asymmetric-pseudo-voigt", bounds={"asymmetry": (0, 0)})
+    plain = peaks.fit_peaks(ds.spectra, lineshape="pseudo-voigt")
+    for name in plain.data_vars:
+        np.testing.assert_allclose(held[name], plain[name], rtol=1e-6, err_msg=str(name))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("background", ["tougaard", "tougaard-u3"])
+def test_constants_of_tougaard_are_held_until_bounds_free_them(background: str, turned: bool) -> None:
+    """With losses of some 2 eV, which a window of 10 eV can tell, unlike those of most solids."""
+    rng, c, d = np.random.default_rng(7), 4.0, 3.0
+    x = E[::2]
+    lines = np.interp(x, E, pseudo_voigt(np.array(4e4), np.array(282.5), 0.4, 0.3))
+    loss = np.maximum(x[:, None] - x, 0)
+    den = (c + loss**2) ** 2 if background == "tougaard" else (c - loss**2) ** 2 + d * loss**2
+    whole = np.linalg.solve(np.eye(x.size) - 1.5 * loss / den * (x[1] - x[0]), lines)
+    y = rng.poisson(whole + 500, (64, x.size))
+    da = label_spectra(y[:, ::-1], 1486.6 - x[::-1]) if turned else label_spectra(y, x)
+    free = dict.fromkeys(("background_c", "background_d")[: 1 if background == "tougaard" else 2], (0.5, 50))
+    fit = peaks.fit_peaks(da, n_peaks=1, background=background, bounds=free)
+    assert (fit.status == 0).all()
+    for name, truth in {"background_b": 1.5, "background_c": c, "background_d": d, "amplitude": 4e4}.items():
+        if name in fit:
+            z = ((fit[name] - truth) / fit[f"{name}_stderr"]).values
+            assert abs(z.mean()) < 0.5, name
+            assert z.std() == pytest.approx(1, abs=0.35), name
+    held = peaks.fit_peaks(da[:4], n_peaks=1, background=background)
+    assert (held.background_c == (1643 if background == "tougaard" else 551)).all()
+    assert (held.background_c_stderr == 0).all()
+    assert (held.dof == fit.dof[:4] + len(free)).all()
+    assert float(held.reduced_deviance.min()) > 2
+
+
+def test_constants_in_electronvolts_are_for_axes_in_electronvolts() -> None:
+    model = Model(("gaussian",), "tougaard-u3")
+    model.require_units("eV", ())
+    model.require_units("meV", ("background_c", "background_d"))
+    with pytest.raises(ParameterError, match=r"'background_d' in eV² only.*bounds=\{'background_d': \(low, high\)\}"):
+        model.require_units("meV", ("background_c",))
+    Model(("gaussian",), "shirley").require_units("1/cm", ())
