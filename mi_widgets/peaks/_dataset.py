@@ -124,8 +124,17 @@ def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, st
 
 def history(function: str, version: str, parameters: Mapping[str, Any]) -> str:
     """JSON text of what was called, for the global attribute ``history``."""
-    return json.dumps({"function": function, "version": version, "parameters": parameters}, default=_as_json)
+    return json.dumps({"function": function, "version": version, "parameters": _as_json(parameters)})
 
 
 def _as_json(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else "given"
+    """What JSON can say of a value; it has no infinity."""
+    if isinstance(value, Mapping):
+        return {str(k): _as_json(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _as_json(value.tolist())
+    if isinstance(value, list | tuple | set | range):
+        return [_as_json(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else "given"

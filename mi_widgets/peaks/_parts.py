@@ -26,6 +26,8 @@ QUICK_COPY, COPY_SHARE = 0.03, 0.1  # s; results of a large map are large: at mo
 class FitOptions(TypedDict, total=False):
     """Keywords of `fit_peaks`; there they are explained."""
 
+    model: Any
+    params: Any
     n_peaks: int | None
     lineshape: str | Sequence[str]
     background: str

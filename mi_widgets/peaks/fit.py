@@ -1,16 +1,17 @@
 """Fit peaks to every spectrum of a map at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.labels import find_spectral_dim
+from mi_widgets.labels import find_spectral_dim, require_axis
 from mi_widgets.peaks._chunks import ChunkParts, lazy_fit
 from mi_widgets.peaks._parts import FitOptions, Parts
+from mi_widgets.peaks.lmfit_models import batched_options, iter_fit_by_lmfit
 from mi_widgets.peaks.smooth import smooth_maps
-from mi_widgets.runs import Progress, collect
+from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["fit_peaks", "iter_fit_peaks"]
 
@@ -19,6 +20,8 @@ def fit_peaks(
     da: xr.DataArray,
     dim: str | None = None,
     *,
+    model: Any = None,
+    params: Any = None,
     n_peaks: int | None = None,
     lineshape: str | Sequence[str] = "pseudo-voigt",
     background: str = "linear",
@@ -55,6 +58,11 @@ def fit_peaks(
         variables in one go.
     dim : str, optional
         The spectral dimension; found by name or unit if not given.
+    model, params : lmfit.Model and lmfit.Parameters, optional
+        In place of `n_peaks`, `lineshape`, `background`, `ties`, `bounds` and `start`: a model of lmfit, such as a sum
+        of ``PseudoVoigtModel`` and ``LinearModel``, with its parameters: values, ``min``, ``max``, ``vary``, ``expr``.
+        What cannot be fitted in one go is fitted by lmfit spectrum by spectrum, with a warning that says why; the
+        result then has lmfit's own names. See `from_lmfit` and `fit_by_lmfit`.
     n_peaks : int, optional
         Number of peaks in every spectrum; by default 1, or as many as `lineshape` lists.
     lineshape : {"pseudo-voigt", "gaussian", "lorentzian", "voigt"} or list of these
@@ -146,6 +154,8 @@ def fit_peaks(
     if smooth not in (None, "spatial"):
         raise ParameterError(f"unknown smooth {smooth!r}; write 'spatial' or None.")
     options = FitOptions(
+        model=model,
+        params=params,
         n_peaks=n_peaks,
         lineshape=lineshape,
         background=background,
@@ -168,14 +178,23 @@ def fit_peaks(
             "dims=('y', 'x')) after the fit."
         )
     if lazy:
-        return lazy_fit(da, str(dim or find_spectral_dim(da)), options)
+        dim = str(dim or find_spectral_dim(da))
+        options, reason = _of_lmfit(da, dim, options)
+        if reason:
+            raise ParameterError(
+                f"a chunked array cannot be left to lmfit ({reason}). Write fit_peaks(da.load(), ...)."
+            )
+        return lazy_fit(da, dim, options)
     parts = iter_fit_peaks(da, dim, **options)
     # where nobody looks at the parts between, only the last Dataset is built
-    result = parts.run_to_end() if progress is None else collect(parts, progress)
+    if progress is None and isinstance(parts, Parts | ChunkParts):
+        result = parts.run_to_end()
+    else:
+        result = collect(parts, progress)
     return smooth_maps(result) if smooth else result
 
 
-def iter_fit_peaks(da: xr.DataArray, dim: str | None = None, **options: Unpack[FitOptions]) -> "Parts | ChunkParts":
+def iter_fit_peaks(da: xr.DataArray, dim: str | None = None, **options: Unpack[FitOptions]) -> Iterator[Part]:
     """Fit as `fit_peaks` does, in parts of about 0.3 s that can be watched and stopped.
 
     Parameters
@@ -210,5 +229,29 @@ def iter_fit_peaks(da: xr.DataArray, dim: str | None = None, **options: Unpack[F
     if unknown:
         raise ParameterError(f"unknown option {min(unknown)!r}; write one of {', '.join(FitOptions.__annotations__)}.")
     dim = str(dim or find_spectral_dim(da))
+    whole, reason = _of_lmfit(da, dim, options)
+    if reason:
+        names = ("model", "params", "likelihood", "noise", "mask", "robust")
+        return iter_fit_by_lmfit(da, dim, reason=reason, **{n: whole[n] for n in names if n in whole})  # type: ignore[literal-required]
     kind = ChunkParts if isinstance(da, xr.DataArray) and da.chunks is not None else Parts
-    return kind(da, dim, options)
+    return kind(da, dim, whole)
+
+
+def _of_lmfit(da: xr.DataArray, dim: str, options: FitOptions) -> tuple[FitOptions, str | None]:
+    """Options without a model of lmfit but with what it says; or with it, and the reason why lmfit has to fit it."""
+    if options.get("model") is None:
+        if options.get("params") is not None:
+            raise ParameterError("params go with a model of lmfit: write model=..., or leave params out.")
+        return FitOptions(**{k: v for k, v in options.items() if k not in ("model", "params")}), None  # type: ignore[typeddict-item]
+    for name in ("n_peaks", "ties", "bounds", "start"):
+        if options.get(name) is not None:
+            raise ParameterError(f"{name} cannot go with model: lmfit's model and its params say it. Leave {name} out.")
+    require_axis(da, dim, who="fit_peaks")
+    said, reason = batched_options(options["model"], options.get("params"), da[dim].values)
+    if said is None:
+        wrong = [k for k in ("shared", "method", "correlations") if options.get(k) not in (None, False, "lm")]
+        if wrong:
+            raise ParameterError(f"{wrong[0]} needs a model that is fitted in one go, and {reason}. Leave it out.")
+        return options, reason
+    rest = {k: v for k, v in options.items() if k not in ("model", "params", "n_peaks", "lineshape", "background")}
+    return FitOptions(**{**rest, **said}), None  # type: ignore[typeddict-item]

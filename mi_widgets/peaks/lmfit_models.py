@@ -166,7 +166,7 @@ def iter_fit_by_lmfit(
             f"{reason}: lmfit fits the spectra one by one, hundreds of times slower; some {0.03 * fits.n_spectra:.0f} s"
             f" for {fits.n_spectra} spectra.",
             MIWidgetsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return fits.run()
 

@@ -10,7 +10,7 @@ from mi_widgets import datasets, peaks
 from mi_widgets.errors import ParameterError
 from mi_widgets.runs import Part
 
-dask = pytest.importorskip("dask")
+pytest.importorskip("dask")
 
 
 class Counted:
@@ -85,14 +85,12 @@ def test_values_below_zero_are_told_spectrum_by_spectrum(counts: xr.DataArray) -
     assert int((fit.status == 3).sum()) == 1
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "processes"])
-def test_arrays_among_the_options_are_cut_as_the_map_is(counts: xr.DataArray, scheduler: str) -> None:
+def test_arrays_among_the_options_are_cut_as_the_map_is(counts: xr.DataArray) -> None:
     first = peaks.fit_peaks(counts, n_peaks=2)
     mask = xr.zeros_like(counts, dtype=bool)
     mask[:, :, 100:120] = True
     options = {"n_peaks": 2, "mask": mask, "start": first, "likelihood": "gaussian", "noise": np.sqrt(counts + 1.0)}
-    with dask.config.set(scheduler=scheduler):
-        lazy = peaks.fit_peaks(counts.chunk({"y": 5, "x": 5, "energy": 100}), **options).compute()
+    lazy = peaks.fit_peaks(counts.chunk({"y": 5, "x": 5, "energy": 100}), **options).compute()
     whole = peaks.fit_peaks(counts, **options)
     for name in ("center", "center_stderr", "amplitude", "deviance", "dof"):
         np.testing.assert_allclose(lazy[name], whole[name], rtol=1e-9)

@@ -322,3 +322,48 @@ def test_bounds_and_bad_input_of_the_fallback(tmp_path: Any) -> None:
     both = lmfit.Model(lambda x, z, height: height + x + z, independent_vars=["x", "z"])
     with pytest.raises(ParameterError, match="one only"):
         fit_by_lmfit(da, model=both, params=both.make_params(height=1.0), likelihood="gaussian")
+
+
+# ---- through fit_peaks
+
+
+def test_fit_peaks_takes_a_model_of_lmfit() -> None:
+    model, params = two("PseudoVoigtModel", slope=0.0, intercept=100.0)
+    da = spectra_of(model, params)
+    options = {"likelihood": "gaussian", "correlations": True}
+    fit = peaks.fit_peaks(da, model=model, params=params, **options)
+    said = peaks.fit_peaks(da, **from_lmfit(model, params, X), **options)
+    xr.testing.assert_equal(fit, said)
+    json.loads(fit.attrs["history"], parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+    lazy = peaks.fit_peaks(da.chunk({"x": 1}), model=model, params=params, **options)
+    np.testing.assert_allclose(lazy.center, fit.center, rtol=1e-6)
+
+
+def test_fit_peaks_leaves_to_lmfit_what_it_cannot_say() -> None:
+    model = models.SkewedGaussianModel(prefix="a_") + models.ConstantModel()
+    params = model.make_params(a_center=285.0, a_sigma=0.5, a_amplitude=900.0, a_gamma=0.5, c=50.0)
+    da = spectra_of(model, params, n=2)
+    told: list[int] = []
+    with pytest.warns(MIWidgetsWarning, match="one by one"):
+        fit = peaks.fit_peaks(
+            da, model=model, params=params, likelihood="gaussian", progress=lambda part: told.append(part.done)
+        )
+    assert told[-1] == 2
+    assert "a_gamma" in fit
+    with pytest.raises(ParameterError, match="chunked"):
+        peaks.fit_peaks(da.chunk(), model=model, params=params)
+    with pytest.raises(ParameterError, match="correlations needs"):
+        peaks.fit_peaks(da, model=model, params=params, correlations=True)
+
+
+def test_a_model_stands_alone() -> None:
+    model, params = two("GaussianModel", c=10.0)
+    da = spectra_of(model, params, n=1)
+    for options, text in (
+        ({"params": params}, "params go with a model"),
+        ({"model": model, "n_peaks": 2}, "n_peaks cannot go with model"),
+        ({"model": model, "bounds": {"center": (284, 286)}}, "bounds cannot go"),
+        ({"model": "gaussian"}, "must be a model of lmfit"),
+    ):
+        with pytest.raises(ParameterError, match=text):
+            peaks.fit_peaks(da, **options)
