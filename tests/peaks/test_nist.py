@@ -151,18 +151,6 @@ def test_certified_values(name: str, start: int, door: Any, engine: str) -> None
     assert int(fit.dof) == 242
 
 
-@pytest.mark.parametrize("start", [0, 1])
-def test_the_hardest_one_from_its_own_result(start: int) -> None:
-    """A fit that goes on from an earlier one gains digits."""
-    rows, _ = CERTIFIED["gauss3"]
-    table = np.array(rows)
-    options = through_lmfit(list(table[:, start])) | {"likelihood": "gaussian", "correlations": True}
-    first = peaks.fit_peaks(data_of("gauss3"), **options)
-    b, deviation = certified_form(peaks.fit_peaks(data_of("gauss3"), **(options | {"start": first})))
-    assert digits(b, table[:, 2]) >= 6
-    assert digits(deviation, table[:, 3]) >= 4
-
-
 @pytest.mark.parametrize("name", CERTIFIED)
 def test_certified_values_without_any_start(name: str) -> None:
     rows, _ = CERTIFIED[name]
