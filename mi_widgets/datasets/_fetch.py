@@ -72,14 +72,8 @@ def fetch_raman_depth_series(
 
     Raises
     ------
-    DownloadError
-        No connection, no such file on the server, or its content is not the registered one.
-    MissingDependencyError
-        rosettasciio or pooch is not installed.
-
-    References
-    ----------
-    Test data of rosettasciio, https://github.com/hyperspy/rosettasciio
+    DownloadError, MissingDependencyError
+        As in `fetch_raman_streamline`, which names the source as well.
 
     Examples
     --------

@@ -1,9 +1,10 @@
 """Files to labelled arrays and back: one small module per family of formats."""
 
+from mi_widgets.io._csv import write_csv
 from mi_widgets.io._hyperspy import from_hyperspy, to_hyperspy
 from mi_widgets.io._nexus import write_nexus
 from mi_widgets.io._read import list_formats, read_netcdf, read_spectra
-from mi_widgets.io._write import write_csv, write_netcdf, write_zarr
+from mi_widgets.io._write import write_netcdf, write_zarr
 
 __all__ = [
     "from_hyperspy",

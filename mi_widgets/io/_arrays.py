@@ -109,7 +109,21 @@ def from_arrays(
 
 
 def _listing(stored: Sequence[Stored]) -> str:
-    return ", ".join(f"{i}: {a.name} {a.shape}" for i, a in enumerate(stored))[:1000] or "nothing"
+    """Names and shapes, with the units of what may be an axis; texts and single values are passed over."""
+    shown = [(i, a) for i, a in enumerate(stored) if a.dtype.kind in "buif" and a.shape] or list(enumerate(stored))
+    units = {i: f" {a.attrs['units']}" for i, a in shown if len(a.shape) == 1 and isinstance(a.attrs.get("units"), str)}
+    return ", ".join(f"{i}: {a.name} {a.shape}{units.get(i, '')}" for i, a in shown)[:1000] or "nothing"
+
+
+def _remedy(candidates: Sequence[Stored]) -> str:
+    """The line to write, with the array of most dimensions, whose last one is taken for the spectral one."""
+    if not candidates:
+        return "None of it is an array of numbers."
+    array = max(candidates, key=lambda a: len(a.shape))
+    return (
+        f"If the last dimension of {array.name!r} is spectral, write read_spectra(path, variable={array.name!r}, "
+        'dim="energy", units="eV"), with axis=[...] where its values are not in the file.'
+    )
 
 
 def _choose(
@@ -138,8 +152,8 @@ def _choose(
         found = [item for item in found if len(item[0].shape) == max(len(a.shape) for a, *_ in found)]
     if not found:
         raise LabelError(
-            f"{path.name} holds no array with a known spectral axis. It has: {_listing(stored)}. Write "
-            'read_spectra(path, variable="the array", dim="energy").'
+            f"{path.name} holds no array with a known spectral axis. It has: {_listing(stored)}. "
+            f"{_remedy([a for a in candidates if a.shape])}"
         )
     most = max(len(a.shape) for a, *_ in found)
     found = [item for item in found if len(item[0].shape) == most]

@@ -13,7 +13,16 @@ from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, ParameterError
 from mi_widgets.labels import SPECTRAL_DIMS
 
-__all__ = ["METADATA_LIMIT", "bounded_json", "finish_image", "finish_spectra", "plain_attrs", "widen", "with_axis"]
+__all__ = [
+    "METADATA_LIMIT",
+    "bounded_json",
+    "finish_image",
+    "finish_spectra",
+    "monotonic",
+    "plain_attrs",
+    "widen",
+    "with_axis",
+]
 
 #: Longest ``original_metadata`` text; HDF5 keeps an attribute beside its variable only below 64 kB.
 METADATA_LIMIT = 30_000
@@ -105,13 +114,17 @@ def with_axis(da: xr.DataArray, axis: Any, units: str | None, file_name: str) ->
     return da.assign_coords({dim: (dim, given.astype(float), {"units": unit, "long_name": long_name})})
 
 
+def monotonic(values: np.ndarray) -> bool:
+    """Tell whether values rise or fall throughout; compared, not subtracted, which could overflow."""
+    return bool((values[1:] > values[:-1]).all() or (values[1:] < values[:-1]).all())
+
+
 def _check_axis(axis: np.ndarray, spectral: str, path: Path) -> None:
     if axis.dtype.kind not in "buif" or not np.isfinite(axis).all():
         raise DataError(
             f"{path.name}: the {spectral} axis has values that are no finite numbers. Export the file again."
         )
-    step = np.diff(axis)
-    if (step > 0).all() or (step < 0).all():
+    if monotonic(axis):
         return
     values, n = np.unique(axis, return_counts=True)
     if (n > 1).any():
@@ -138,8 +151,7 @@ def _usable_position(da: xr.DataArray, dim: str) -> xr.DataArray:
     """Replace a position that cannot serve as a coordinate (missing, repeated, not finite) by the pixel number."""
     if dim in da.coords and da[dim].dtype.kind in "buif":
         values = da[dim].values.astype(float)
-        step = np.diff(values)
-        if np.isfinite(values).all() and ((step > 0).all() or (step < 0).all()):
+        if np.isfinite(values).all() and monotonic(values):
             attrs = {"units": "1", "long_name": dim, **plain_attrs(da[dim].attrs)}
             return da.assign_coords({dim: (dim, values, attrs)})
     number = np.arange(da.sizes[dim], dtype=float)

@@ -143,8 +143,9 @@ def _axis(da: xr.DataArray, dim: str, navigate: bool) -> dict[str, Any]:
         raise DataError(f"to_hyperspy: coordinate {dim!r} holds {da[dim].dtype}, not numbers. Drop it: da.drop_vars.")
     values = da[dim].values.astype(float)
     axis["units"] = str(da[dim].attrs.get("units", ""))
-    step = np.diff(values)
+    # halved before they are subtracted, which could overflow
+    step = np.diff(values / 2) / max(1, values.size - 1)
     if values.size < 2 or np.allclose(step, step.mean(), rtol=1e-6, atol=0):
-        scale = float((values[-1] - values[0]) / (values.size - 1)) if values.size > 1 else 1.0
+        scale = 2 * float(step.sum()) if values.size > 1 else 1.0
         return {**axis, "offset": float(values[0]), "scale": scale}
     return {"name": dim, "units": axis["units"], "navigate": navigate, "axis": values}

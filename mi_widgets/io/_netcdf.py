@@ -2,12 +2,15 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import FileFormatError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io._finish import finish_spectra, plain_attrs
 from mi_widgets.io._hdf5 import check_heaps
+from mi_widgets.io._times import since
 from mi_widgets.io._units import Quantity, compound_unit, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
 
@@ -94,12 +97,21 @@ def from_dataset(
     left = {str(k): v for k, v in ds.attrs.items() if k not in (*_GLOBAL, "spectral_dim", "lineshape")}
     da = da.drop_vars([extra for extra in da.coords if extra not in da.dims])
     if spectral not in da.coords:
-        raise LabelError(f"{path.name}: dimension {spectral!r} of {da.name!r} has no coordinate, so no axis to fit on.")
+        if dim is None:
+            raise LabelError(
+                f"{path.name}: dimension {spectral!r} of {da.name!r} {da.shape} has no coordinate. Write "
+                f'read_spectra(path, dim={spectral!r}, axis=[...], units="{quantity.units}") with its '
+                f"{da.sizes[spectral]} values; without axis= you get channel numbers."
+            )
+        number = {"units": "1", "long_name": f"{quantity.long_name} (channel)"}
+        da = da.assign_coords({spectral: (spectral, np.arange(da.sizes[spectral], dtype=float), number)})
+        quantity = quantity._replace(units="1")
     axis = da[spectral]
-    unit = units or plain_unit(axis.attrs.get("units")) or "1"
+    stated_unit, start = since(axis.attrs.get("units"))
+    unit = units or plain_unit(stated_unit) or "1"
     axis.attrs = {
         "units": quantity.units if unit == "1" else unit,
-        "long_name": str(axis.attrs.get("long_name") or quantity.long_name),
+        "long_name": f"{axis.attrs.get('long_name') or quantity.long_name} {start}".strip(),
     }
     names = {spectral: quantity.dim}
     for other in da.dims:
@@ -107,7 +119,12 @@ def from_dataset(
             names[str(other)] = new
     for position in da.dims:
         if position != spectral and position in da.coords:
-            da[position].attrs["units"] = plain_unit(da[position].attrs.get("units")) or "1"
+            for key in ("dtype", "calendar"):  # how dates are stored
+                da[position].attrs.pop(key, None)
+            stated_unit, start = since(da[position].attrs.get("units"))
+            da[position].attrs["units"] = plain_unit(stated_unit) or "1"
+            if start:
+                da[position].attrs["long_name"] = f"{da[position].attrs.get('long_name', position)} {start}"
     stated = attrs.get("units")
     known = compound_unit(stated)
     attrs["units"] = known or "1"
@@ -138,6 +155,23 @@ def _spectral_dim(da: xr.DataArray, dim: str | None) -> tuple[str, Quantity] | N
     return found
 
 
+def _coordinates(ds: xr.Dataset) -> str:
+    texts = (
+        f"{name} ({coord.attrs['units']})" if "units" in coord.attrs else name for name, coord in ds.coords.items()
+    )
+    return ", ".join(map(str, texts))[:300] or "none"
+
+
+def _remedy(ds: xr.Dataset, names: list[Any]) -> str:
+    """The line to write, with a dimension that may be the spectral one: the last of the largest array."""
+    dims = [d for name in sorted(names, key=lambda n: -ds[n].ndim) for d in reversed(ds[name].dims)]
+    free = [d for d in dims if d not in ("x", "y", "peak", "parameter", "parameter_2")]
+    if not free:
+        return "If it is the result of a fit, write read_netcdf(path); else give its spectral axis a name: energy …"
+    axis = "" if free[0] in ds.coords else ", axis=[...]"
+    return f'If {free[0]!r} is the spectral one, write read_spectra(path, dim={free[0]!r}{axis}, units="eV").'
+
+
 def _choose(
     ds: xr.Dataset, path: Path, variable: str | int | None, dim: str | None
 ) -> tuple[xr.DataArray, str, Quantity]:
@@ -156,7 +190,7 @@ def _choose(
     if not found:
         raise LabelError(
             f"{path.name} has no variable with {'dimension ' + repr(dim) if dim else 'a known spectral dimension'}. It "
-            f'has: {listing[:1000]}. Write read_spectra(path, dim="the spectral one").'
+            f"has: {listing[:1000]}; coordinates: {_coordinates(ds)}. {_remedy(ds, names)}"
         )
     name, (spectral, quantity) = next(iter(found.items()))
     return ds[name].copy(), spectral, quantity

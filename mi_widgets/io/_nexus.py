@@ -11,6 +11,7 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.io._times import as_texts
 from mi_widgets.io._write import as_dataset, check_storable, replace_file
 from mi_widgets.labels import SPECTRAL_DIMS
 
@@ -38,18 +39,17 @@ def write_nexus(
                 ...                         one group for each quantity
 
     Every quantity keeps its attributes, ``units`` among them; a standard error ``center_stderr`` is stored as
-    ``center_errors``, as NeXus calls it. The file appears whole or not at all.
+    ``center_errors``, as NeXus calls it. Dates are texts (ISO 8601), durations seconds. The file appears whole or not
+    at all.
 
     Parameters
     ----------
     data : xarray.Dataset or xarray.DataArray
         Spectra, or a result such as `fit_peaks` gives.
-    path : path-like
-        Where; the folder must exist. The usual suffix is ``.nxs``.
+    path, overwrite
+        As in `write_netcdf`. The usual suffix is ``.nxs``.
     spectra : xarray.DataArray, optional
         The spectra that were fitted, to be kept in the same file.
-    overwrite : bool
-        Whether a file of this name may be replaced.
 
     Returns
     -------
@@ -59,9 +59,9 @@ def write_nexus(
     Raises
     ------
     ParameterError
-        The file exists and `overwrite` is False, the folder does not exist, or spectra are given twice.
+        As in `write_netcdf`, or spectra are given twice.
     DataError
-        Values or attributes that HDF5 cannot hold: complex numbers, objects, None, bool, dict.
+        As in `write_netcdf`, or a name that HDF5 cannot hold.
 
     References
     ----------
@@ -109,7 +109,7 @@ def write_nexus(
             first = next(iter(measured), None)
             entry.attrs["default"] = first if first is not None else "fit"
 
-    return replace_file(path, overwrite, write)
+    return replace_file(path, overwrite, write, "write_nexus")
 
 
 def _parts(ds: xr.Dataset) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
@@ -168,8 +168,10 @@ def _data(parent: h5py.Group, name: str, da: xr.DataArray, error: xr.DataArray |
 
 def _dataset(group: h5py.Group, name: str, da: xr.DataArray) -> h5py.Dataset:
     """Values with their attributes; a chunked array is computed block by block."""
-    if da.dtype.kind in "OU":
-        texts = np.asarray(da.values, dtype=object)
+    if da.dtype.kind == "m":
+        da = (da / np.timedelta64(1, "s")).assign_attrs(da.attrs, units="s")
+    if da.dtype.kind in "OUM":
+        texts = np.asarray(as_texts(da.values) if da.dtype.kind == "M" else da.values, dtype=object)
         dataset = group.create_dataset(name, data=texts, dtype=h5py.string_dtype())
     elif da.chunks is not None and da.ndim:
         dataset = group.create_dataset(name, da.shape, da.dtype, chunks=tuple(c[0] for c in da.chunks))

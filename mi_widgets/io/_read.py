@@ -12,7 +12,9 @@ import xarray as xr
 
 from mi_widgets.errors import FileFormatError, MIWidgetsError, ParameterError
 from mi_widgets.io import _hdf5_data, _igor, _nanonis, _netcdf, _numpy, _rosettasciio, _text, _vamas, _zarr
+from mi_widgets.io._doors import as_path, check_options
 from mi_widgets.io._finish import with_axis
+from mi_widgets.io._times import decode_times
 
 __all__ = ["READERS", "Reader", "list_formats", "read_netcdf", "read_spectra"]
 
@@ -125,7 +127,8 @@ def read_spectra(
     LabelError
         The spectral axis cannot be told from the file; the message names `dim`.
     ParameterError
-        An option is unknown, or the file holds several spectra and `variable` does not choose one.
+        An option is unknown or of the wrong kind, `path` is none, `dim` names a position, or the file holds several
+        spectra and `variable` does not choose one.
     MissingDependencyError
         The format needs an optional package: rosettasciio, zarr.
 
@@ -138,7 +141,8 @@ def read_spectra(
     >>> da.dims, da.energy.attrs["units"]
     (('energy',), 'eV')
     """
-    file = _existing(path)
+    check_options(variable=variable, dim=dim, units=units, lazy=lazy)
+    file = _existing(path, "read_spectra")
     name = _reader_name(file, format)
     options = {"variable": variable, "dim": dim, "units": units, "lazy": lazy}
     da: xr.DataArray = _guarded(file, name, lambda: READERS[name].read(file, **options))
@@ -156,12 +160,15 @@ def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        In memory, the file closed; times are left as numbers.
+        In memory, the file closed. Dates and durations that `write_netcdf` was given are dates and durations again;
+        others' times are left as numbers.
 
     Raises
     ------
     FileFormatError
         No such file; empty, truncated or damaged; not netCDF.
+    ParameterError
+        `path` is neither text nor a pathlib.Path.
 
     Examples
     --------
@@ -171,8 +178,8 @@ def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
     >>> read_netcdf(file).a.values
     array([1., 2.])
     """
-    file = _existing(path)
-    return _guarded(file, "netcdf", lambda: _netcdf.open_dataset(file, lazy=False))
+    file = _existing(path, "read_netcdf")
+    return _guarded(file, "netcdf", lambda: decode_times(_netcdf.open_dataset(file, lazy=False)))
 
 
 def list_formats() -> pd.DataFrame:
@@ -193,13 +200,10 @@ def list_formats() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["format", "suffixes", "reads"])
 
 
-def _existing(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise ParameterError(f"path must be text or a pathlib.Path; got {type(path).__name__}.")
-    if text.startswith(("http://", "https://", "ftp://")):
-        raise FileFormatError(f"{text} is an address on the web. Download the file, then give its path.")
-    file = Path(text).expanduser()
+def _existing(path: str | os.PathLike[str], who: str) -> Path:
+    file = as_path(path, who)
+    if str(path).startswith(("http://", "https://", "ftp://")):
+        raise FileFormatError(f"{path} is an address on the web. Download the file, then give its path.")
     try:
         size = file.stat().st_size
     except (OSError, ValueError) as error:
@@ -232,7 +236,8 @@ def _reader_name(file: Path, format_name: str | None) -> str:
 def _guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
     """Run a reader; whatever a damaged file makes it raise becomes a `FileFormatError`."""
     try:
-        return read()
+        with np.errstate(all="ignore"):  # any number can stand in a file; what is not finite is found afterwards
+            return read()
     except MIWidgetsError:
         raise
     except Exception as error:  # readers of foreign formats fail in any way on damaged bytes

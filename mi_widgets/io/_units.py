@@ -47,6 +47,8 @@ _SAME_UNIT = {
     "1/cm": "1/cm", "cm-1": "1/cm", "cm^-1": "1/cm", "cm^{-1}": "1/cm", "cm⁻¹": "1/cm", "cm**-1": "1/cm",
     "/cm": "1/cm", "cm−1": "1/cm", "1/nm": "1/nm", "1/m": "1/m", "1/ev": "1/eV",
     "°": "degree", "deg": "degree", "degrees": "degree", "degree": "degree", "sec": "s", "second": "s", "seconds": "s",
+    "minutes": "minute", "hours": "hour", "day": "day", "days": "day",
+    "milliseconds": "ms", "microseconds": "us", "nanoseconds": "ns",
 }  # fmt: skip
 _SI = re.compile(r"(?:[pnumkMGT])?(?:m|s|Hz|V|A|K|J|W|g|rad|eV)|cm|angstrom|hour|minute|count|percent|1")
 _NOT_A_UNIT = re.compile(r"arb|a\.?\s?u\.?$|norm", re.IGNORECASE)

@@ -1,6 +1,5 @@
-"""Write arrays and results: netCDF and Zarr that open identical, CSV that other programs read."""
+"""Write arrays and results: netCDF and Zarr that open identical."""
 
-import csv
 import os
 import secrets
 import shutil
@@ -9,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.io._doors import as_path
+from mi_widgets.io._times import check_times, encode_times
 from mi_widgets.io._zarr import is_store, require
 
-__all__ = ["as_dataset", "check_storable", "replace_file", "write_csv", "write_netcdf", "write_zarr"]
+__all__ = ["as_dataset", "check_storable", "replace_file", "write_netcdf", "write_zarr"]
 
 
 def write_netcdf(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a netCDF file, compressed, that `read_netcdf` gives back identical.
+    """Write a netCDF file, compressed, that `read_netcdf` gives back identical, dates and durations too.
 
     The file appears whole or not at all: it is written beside its place under another name and then moved.
 
@@ -39,9 +41,10 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], 
     Raises
     ------
     ParameterError
-        The file exists and `overwrite` is False, or the folder does not exist.
+        The file exists and `overwrite` is False, the folder does not exist, or `path` is none.
     DataError
-        Values or attributes that netCDF cannot hold: complex numbers, objects, None, bool, dict.
+        Values, names or attributes that netCDF cannot hold: complex numbers, objects, None, bool, dict; a date with an
+        attribute ``units``.
 
     Examples
     --------
@@ -52,13 +55,15 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], 
     """
     ds = as_dataset(data, "write_netcdf")
     check_storable(ds, "netCDF")
-    ds = ds.drop_encoding()
+    ds = encode_times(ds.drop_encoding())
     encoding: dict[Any, dict[str, Any]] = {}
     for name, variable in ds.variables.items():
         encoding[name] = {"_FillValue": None} if variable.dtype.kind == "f" else {}
         if variable.dtype.kind in "iuf" and variable.size > 256:
             encoding[name] |= {"zlib": True, "complevel": 4, "shuffle": True}
-    return replace_file(path, overwrite, lambda file: ds.to_netcdf(file, engine="h5netcdf", encoding=encoding))
+    return replace_file(
+        path, overwrite, lambda file: ds.to_netcdf(file, engine="h5netcdf", encoding=encoding), "write_netcdf"
+    )
 
 
 def write_zarr(
@@ -76,13 +81,11 @@ def write_zarr(
     ----------
     data : xarray.Dataset or xarray.DataArray
         What to write; an array without a name is called ``spectra``.
-    path : path-like
-        Where; the folder that it lies in must exist. The usual suffix is ``.zarr``.
+    path, overwrite
+        As in `write_netcdf`, for a folder. The usual suffix is ``.zarr``.
     chunks : mapping, optional
         Length of a chunk along each dimension; by default those of the data, else about 10 MB with the last
         dimension whole.
-    overwrite : bool
-        Whether a store of this name may be replaced.
 
     Returns
     -------
@@ -92,9 +95,9 @@ def write_zarr(
     Raises
     ------
     ParameterError
-        The store exists and `overwrite` is False, the folder does not exist, or `chunks` names no dimension.
+        As in `write_netcdf`, or `chunks` names no dimension.
     DataError
-        Values or attributes that Zarr cannot hold: objects, None, bool, dict, complex numbers.
+        As in `write_netcdf`, or dates before 1678 or after 2261, which ``xarray.open_zarr`` cannot read.
     MissingDependencyError
         The package zarr is not installed.
 
@@ -108,6 +111,7 @@ def write_zarr(
     require("write_zarr")
     ds = as_dataset(data, "write_zarr")
     check_storable(ds, "Zarr")
+    _check_zarr(ds)
     if unknown := set(chunks or {}) - set(map(str, ds.dims)):
         raise ParameterError(f"write_zarr: chunks name {sorted(unknown)}, the data have dims {tuple(ds.dims)}.")
     ds = ds.drop_encoding()
@@ -121,9 +125,21 @@ def write_zarr(
         if variable.dtype.kind == "f":
             encoding.setdefault(name, {})["_FillValue"] = None
     # format 2: what other programs read as well, and its metadata can be kept together
-    return replace_file(
-        path, overwrite, lambda store: ds.to_zarr(store, zarr_format=2, consolidated=True, encoding=encoding)
-    )
+    options: dict[str, Any] = {"zarr_format": 2, "consolidated": True, "encoding": encoding}
+    return replace_file(path, overwrite, lambda store: ds.to_zarr(store, **options), "write_zarr")
+
+
+def _check_zarr(ds: xr.Dataset) -> None:
+    for name, variable in ds.variables.items():
+        if variable.dtype.kind == "f" and variable.dtype.itemsize > 8:
+            raise DataError(f"Zarr holds no {variable.dtype}: {name!r}. Convert with .astype(float).")
+        if variable.dtype.kind == "M" and variable.chunks is None:
+            years = variable.values[~np.isnat(variable.values)].astype("M8[Y]").astype(int) + 1970
+            if years.size and (years.min() < 1678 or years.max() > 2261):
+                raise DataError(
+                    f"{name!r} has dates from {years.min()} to {years.max()}; xarray.open_zarr reads 1678 to 2261. Use "
+                    "write_netcdf, or keep the dates as numbers with a unit such as 'day'."
+                )
 
 
 def _chunk_shape(variable: xr.Variable, wanted: Mapping[str, int]) -> tuple[int, ...]:
@@ -135,53 +151,6 @@ def _chunk_shape(variable: xr.Variable, wanted: Mapping[str, int]) -> tuple[int,
     return tuple(shape)
 
 
-def write_csv(data: xr.Dataset | xr.DataArray, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a table with one row per point, titles with units in its first line.
-
-    Spectra become one row per value (``y (um),x (um),energy (eV),spectra (count)``), which `read_spectra` reads back
-    without loss. The result of a fit becomes one row per pixel, with a column per peak: ``center_0 (eV)``,
-    ``center_1 (eV)`` …
-
-    Parameters
-    ----------
-    data : xarray.Dataset or xarray.DataArray
-        What to write. Variables of a Dataset share their dimensions, but for ``peak``.
-    path : path-like
-        Where; the folder must exist. The file appears whole or not at all.
-    overwrite : bool
-        Whether a file of this name may be replaced.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    ParameterError
-        The file exists and `overwrite` is False, or the folder does not exist.
-    DataError
-        The variables of a Dataset do not share their dimensions, or there is none.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> da = xr.DataArray([3.0, 4.0], {"energy": ("energy", [284.0, 285.0], {"units": "eV"})}, name="spectra")
-    >>> print(write_csv(da, pathlib.Path(tempfile.mkdtemp()) / "a.csv").read_text().splitlines()[0])
-    energy (eV),spectra
-    """
-    ds = as_dataset(data, "write_csv")
-    columns = _columns(ds)
-
-    def write(file: Path) -> None:
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-
-    return replace_file(path, overwrite, write)
-
-
 def as_dataset(data: Any, who: str) -> xr.Dataset:
     if isinstance(data, xr.DataArray):
         return data.to_dataset(name=data.name or "spectra")
@@ -191,14 +160,21 @@ def as_dataset(data: Any, who: str) -> xr.Dataset:
 
 
 def check_storable(ds: xr.Dataset, what: str) -> None:
-    """Raise `DataError` for values and attributes that files of this format cannot hold."""
+    """Raise `DataError` for names, values and attributes that files of this format cannot hold."""
     _check_attrs(ds, "", what)
+    check_times(ds, what)
     for name, variable in ds.variables.items():
+        if not isinstance(name, str) or "/" in name:
+            raise DataError(
+                f"a variable cannot be called {name!r} in {what}. Rename it: ds.rename({{{name!r}: 'new_name'}})."
+            )
         _check_attrs(variable, f" of {name!r}", what)
         if variable.dtype.kind == "c":
             raise DataError(
                 f"{what} holds no complex numbers: {name!r}. Write {name}_real and {name}_imag as two variables."
             )
+        if isinstance(ds.indexes.get(name), pd.MultiIndex):
+            raise DataError(f"{what} holds no index of several levels: {name!r}. Write ds.reset_index({name!r}).")
         if variable.dtype.kind == "O" and not all(isinstance(v, str) for v in variable.values.flat):
             raise DataError(
                 f"{what} holds numbers and text; {name!r} holds Python objects. Convert with .astype(float)."
@@ -207,52 +183,30 @@ def check_storable(ds: xr.Dataset, what: str) -> None:
 
 def _check_attrs(holder: xr.Dataset | xr.Variable, where: str, what: str) -> None:
     for key, value in holder.attrs.items():
-        number = isinstance(value, str | int | float | np.integer | np.floating | np.ndarray | list | tuple)
-        if isinstance(value, bool | np.bool_) or not number:
+        if not isinstance(key, str):
+            raise DataError(f"attribute {key!r}{where}: its name is no text. Write attrs[{str(key)!r}] = ... instead.")
+        if not _storable(value):
             raise DataError(
                 f"attribute {key!r}{where} is a {type(value).__name__}; {what} holds text, numbers and lists of them. "
                 f"Write attrs[{key!r}] = str(...) or json.dumps(...)."
             )
 
 
-def _title(name: str, units: object) -> str:
-    title = f"{name} ({units})" if units and units != "1" else name
-    # a spreadsheet would run a title that begins so as a formula
-    return "'" + title if title.startswith(("=", "+", "-", "@")) else title
+def _storable(value: object) -> bool:
+    """Tell whether an attribute is text, a number of 64 bits, or a list of one of them."""
+    if isinstance(value, list | tuple):
+        texts = [isinstance(v, str) for v in value]
+        return all(texts) or (not any(texts) and all(_storable(v) and np.ndim(v) == 0 for v in value))
+    if isinstance(value, bool | np.bool_):
+        return False
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**64
+    return isinstance(value, str | float | np.integer | np.floating | np.ndarray)
 
 
-def _columns(ds: xr.Dataset) -> dict[str, np.ndarray]:
-    variables = {str(name): da for name, da in ds.data_vars.items()}
-    if not variables:
-        raise DataError("write_csv: this Dataset has no variables.")
-    dims = max((tuple(d for d in da.dims if d != "peak") for da in variables.values()), key=len)
-    for name, da in variables.items():
-        if set(da.dims) - {"peak"} != set(dims) and da.ndim > 0:
-            raise DataError(
-                f"write_csv: {name!r} has dims {tuple(da.dims)} where others have {dims}. Write them to files of their "
-                f"own, write_csv(ds[[{name!r}]], path), or keep everything in one netCDF file."
-            )
-    columns: dict[str, np.ndarray] = {}
-    shape = tuple(ds.sizes[d] for d in dims)
-    for i, d in enumerate(dims):
-        values = ds[d].values
-        grid = np.broadcast_to(values.reshape([-1 if j == i else 1 for j in range(len(dims))]), shape)
-        columns[_title(str(d), ds[d].attrs.get("units"))] = grid.ravel()
-    for name, da in variables.items():
-        if da.ndim == 0:
-            continue
-        units = da.attrs.get("units")
-        if "peak" in da.dims:
-            for k in range(ds.sizes["peak"]):
-                columns[_title(f"{name}_{k}", units)] = da.isel(peak=k).transpose(*dims).values.ravel()
-        else:
-            columns[_title(name, units)] = da.transpose(*dims).values.ravel()
-    return columns
-
-
-def replace_file(path: str | os.PathLike[str], overwrite: bool, write: Callable[[Path], object]) -> Path:
+def replace_file(path: str | os.PathLike[str], overwrite: bool, write: Callable[[Path], object], who: str) -> Path:
     """Write beside the target, then move: a good file is never lost to a full disk or a stopped kernel."""
-    target = Path(os.fspath(path)).expanduser()
+    target = as_path(path, who)
     if not target.parent.is_dir():
         raise ParameterError(f"there is no folder {str(target.parent)!r}. Make it: Path(...).mkdir(parents=True).")
     if target.is_dir() and not is_store(target):

@@ -120,7 +120,7 @@ def test_result_of_a_fit_becomes_one_row_per_pixel(made, tmp_path):
     row = [float(v) for v in lines[1 + 7 + 2].split(",")]
     p = truth.isel(y=1, x=2)
     assert row == [0.1, 0.2, *p.true_center.values, float(p.true_background_left)]
-    with pytest.raises(DataError, match=r"'true_amplitude' has dims .* Write them to files of their own"):
+    with pytest.raises(DataError, match=r"'spectra' has dims .* where others have .'y', 'x'.* files of their own"):
         write_csv(made, tmp_path / "b.csv")
     with pytest.raises(DataError, match="no variables"):
         write_csv(xr.Dataset(), tmp_path / "b.csv")
@@ -198,13 +198,41 @@ def test_several_variables_ask_for_a_choice(tmp_path):
 def test_the_spectral_dimension_can_be_named(tmp_path):
     da = xr.DataArray(np.ones((2, 3)), {"c": [1.0, 2, 3]}, ("r", "c"), name="s")
     path = _save(da, tmp_path)
-    with pytest.raises(LabelError, match=r"known spectral dimension. It has: s \('r', 'c'\)"):
+    text = r"known spectral dimension. It has: s \('r', 'c'\); coordinates: c\. .*\(path, dim='c', units=\"eV\"\)"
+    with pytest.raises(LabelError, match=text):
         read_spectra(path)
     got = read_spectra(path, dim="c", units="eV")
     assert got.dims == ("r", "c")
     assert got.c.attrs["units"] == "eV"
-    with pytest.raises(LabelError, match="has no coordinate"):
-        read_spectra(path, dim="r")
+    with pytest.raises(LabelError, match=r"dimension 'energy'\. It has: s .*coordinates: c"):
+        read_spectra(path, dim="energy")
+
+
+def test_a_dimension_without_coordinate_asks_for_its_values(tmp_path):
+    path = _save(xr.DataArray(np.ones((2, 3)), dims=("r", "energy"), name="s"), tmp_path)
+    text = r"'energy' of 's' \(2, 3\) has no coordinate.*\(path, dim='energy', axis=\[\.\.\.\], units=\"eV\"\)"
+    with pytest.raises(LabelError, match=text):
+        read_spectra(path)
+    got = read_spectra(path, dim="energy", axis=[283.0, 284.0, 286.0], units="eV")
+    assert got.energy.values.tolist() == [283, 284, 286]
+    assert got.energy.attrs == {"units": "eV", "long_name": "energy"}
+    channels = read_spectra(path, dim="energy")
+    assert channels.energy.attrs == {"units": "1", "long_name": "energy (channel)"}
+
+
+def test_results_without_spectra_name_the_function_that_reads_them(tmp_path):
+    path = _save(xr.DataArray(np.ones((2, 3)), dims=("y", "x"), name="area"), tmp_path)
+    with pytest.raises(LabelError, match=r"It has: area \('y', 'x'\).*read_netcdf\(path\)"):
+        read_spectra(path)
+
+
+def test_time_since_a_date_keeps_its_unit_and_says_since_when(tmp_path):
+    for dims, dim in ((("time", "energy"), "time"), (("time",), "time")):
+        da = xr.DataArray(np.ones((3, 2)[: len(dims)]), dims=dims, name="s")
+        da = da.assign_coords(time=("time", [0.0, 1, 2], {"units": "days since 2000-01-01", "long_name": "date"}))
+        da = da.assign_coords(energy=[1.0, 2]) if "energy" in dims else da
+        got = read_spectra(_save(da, tmp_path))
+        assert got[dim].attrs == {"units": "day", "long_name": "date since 2000-01-01"}
 
 
 def test_lazy_spectra_stay_on_disk(made, tmp_path, monkeypatch):
