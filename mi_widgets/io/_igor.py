@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, FileFormatError, LabelError, ParameterError
+from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsError, ParameterError
 from mi_widgets.io._finish import finish_spectra
 from mi_widgets.io._units import Quantity, compound_unit, parse_label, plain_unit, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
@@ -81,7 +81,7 @@ def _quantity(label: str) -> Quantity | None:
 
 
 def _choose(waves: list[Wave], path: Path, variable: str | int | None, dim: str | None) -> tuple[Wave, int]:
-    listing = ", ".join(f"{i}: {w.name} {w.values.shape}" for i, w in enumerate(waves))[:1000] or "no waves of numbers"
+    listing = ", ".join(f"{i}: {w.name} {w.values.shape}{_labels(w)}" for i, w in enumerate(waves))[:1000]
     chosen = [w for i, w in enumerate(waves) if variable is None or variable in (i, w.name)]
     if not chosen and variable is not None:
         raise ParameterError(f"{path.name} has no wave {variable!r}. It has: {listing}.")
@@ -89,7 +89,7 @@ def _choose(waves: list[Wave], path: Path, variable: str | int | None, dim: str 
     if not found:
         raise LabelError(
             f"{path.name}: no dimension of its waves has a known spectral name or unit. It has: {listing}. Write "
-            'read_spectra(path, dim="energy"), with variable= if there are several.'
+            f'read_spectra(path, variable={chosen[0].name!r}, dim="energy", units="eV").'
         )
     if len(found) > 1:
         raise ParameterError(
@@ -97,6 +97,10 @@ def _choose(waves: list[Wave], path: Path, variable: str | int | None, dim: str 
             f"{listing}."
         )
     return found[0]
+
+
+def _labels(wave: Wave) -> str:
+    return f" by {', '.join(label or '?' for label in wave.labels)}" if any(wave.labels) else ""
 
 
 def _spectral(wave: Wave, dim: str | None) -> int | None:
@@ -135,7 +139,8 @@ def _packed(raw: bytes, path: Path) -> Iterator[Wave]:
     """Waves of a packed experiment, one record after another."""
     order = "<" if _fits(raw, "<") >= _fits(raw, ">") else ">"
     position = 0
-    damaged: FileFormatError | None = None
+    damaged: MIWidgetsError | None = None
+    useless: MIWidgetsError | None = None  # empty, of four dimensions: passed over where there are others
     found = False
     while position + _RECORD <= len(raw):
         kind, _, size = struct.unpack_from(f"{order}HhI", raw, position)
@@ -149,13 +154,18 @@ def _packed(raw: bytes, path: Path) -> Iterator[Wave]:
         if kind & 0x7FFF == _WAVE_RECORD:
             part = raw[content : content + size]
             if not _text_or_complex(part):
-                found = True
-                yield _wave(part, path)
+                try:
+                    wave = _wave(part, path)
+                except DataError as error:
+                    useless = error
+                else:
+                    found = True
+                    yield wave
         position = content + size
     if damaged is not None:
         raise damaged
     if not found:
-        raise FileFormatError(f"{path.name} holds no wave of real numbers: it is damaged, or no Igor file.")
+        raise useless or FileFormatError(f"{path.name} holds no wave of real numbers: it is damaged, or no Igor file.")
 
 
 def _fits(raw: bytes, order: str) -> int:

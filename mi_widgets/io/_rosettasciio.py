@@ -82,7 +82,10 @@ def read(
     if len(failures) == 1:
         raise failures[0][1]
     tried = "; ".join(f"{name}: {type(e).__name__} {str(e)[:100]}" for name, e in failures)
-    raise ValueError(f"none of the readers of {suffix} could: {tried}") from failures[0][1]
+    raise FileFormatError(
+        f"{path.name}: none of the readers of {suffix} could open it: it is damaged, or of another program. Export it "
+        f'again, or as text; columns of numbers are read with format="text". ({tried[:400]})'
+    ) from failures[0][1]
 
 
 def _signals(plugin: Mapping[str, Any], path: Path, lazy: bool | None) -> list[Mapping[str, Any]]:

@@ -178,7 +178,9 @@ def _titles(header: list[str], delimiter: str | None, filled: np.ndarray) -> tup
     units: list[str | None] = [None] * n
     for line in header:
         comment = line.startswith(_COMMENT)
-        fields = _split(line.lstrip("#%!/ \t"), delimiter)
+        title = line.lstrip("#%!/ \t")
+        # between blanks, "E (eV)" is one title
+        fields = re.split(r"\s+(?![(\[])", title.strip()) if delimiter is None else _split(title, delimiter)
         if len(fields) == filled.size:
             fields = [f for f, keep in zip(fields, filled, strict=True) if keep]
         elif not (comment and len(fields) > n and spectral_quantity(fields[0])):

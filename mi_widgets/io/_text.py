@@ -1,12 +1,13 @@
 """CSV and text columns: an axis with one or more spectra beside it, or one row per value (y, x, energy, counts)."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.io._finish import finish_spectra
+from mi_widgets.io._finish import finish_spectra, monotonic
 from mi_widgets.io._table import Table, read_table
 from mi_widgets.io._units import Quantity, position_dim, spectral_quantity
 from mi_widgets.labels import SPECTRAL_DIMS
@@ -49,12 +50,17 @@ def _spectral(table: Table, column: int, path: Path, dim: str | None, units: str
         quantity = Quantity(dim, default, text)
     if quantity is None:
         title = f"is called {table.names[column]!r}" if table.names[column] else "has no title"
+        columns = ", ".join(f"{name!r} ({unit})" if unit else repr(name) for name, unit in _titles(table))[:500]
         raise LabelError(
-            f'{path.name}: the first column {title}, so the axis is unknown. Write read_spectra(path, dim="energy") or '
-            f"another of {', '.join(SPECTRAL_DIMS)}."
+            f"{path.name}: the first column {title}, so the axis is unknown. Found: {columns}. Write "
+            f'read_spectra(path, dim="energy", units="eV") or another dim of {", ".join(SPECTRAL_DIMS)}.'
         )
     stated = table.units[column]
     return quantity, units or (quantity.units if stated in (None, "1") else str(stated))
+
+
+def _titles(table: Table) -> Iterable[tuple[str, str | None]]:
+    return zip(table.names, table.units, strict=True)
 
 
 def _axis_values(values: np.ndarray, table: Table, title: str, path: Path) -> np.ndarray:
@@ -83,7 +89,7 @@ def _from_columns(
     if variable is not None:
         index = _column(variable, names, path)
         values, names, value_units = values[index : index + 1], names[index : index + 1], value_units[index : index + 1]
-    if np.unique(axis).size == axis.size and not ((np.diff(axis) > 0).all() or (np.diff(axis) < 0).all()):
+    if np.unique(axis).size == axis.size and not monotonic(axis):
         order = np.argsort(axis)
         axis, values = axis[order], values[:, order]
     coords = {quantity.dim: (quantity.dim, axis, {"units": unit, "long_name": quantity.long_name})}

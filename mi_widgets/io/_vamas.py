@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.io._finish import finish_spectra
+from mi_widgets.io._finish import finish_spectra, monotonic
 from mi_widgets.io._units import Quantity, compound_unit, plain_unit, spectral_quantity
 from mi_widgets.io._vamas_blocks import Block, Experiment, read_blocks
 from mi_widgets.labels import SPECTRAL_DIMS
@@ -46,8 +46,8 @@ def read(
     )
     if not same:
         raise ParameterError(
-            f"{path.name} holds blocks with different axes. Write read_spectra(path, variable=0) or another of: "
-            f"{_listing(experiment)}."
+            f"{path.name} holds blocks with different axes or columns. Write read_spectra(path, variable=0) or another "
+            f"of: {_listing(experiment)}."
         )
     quantity, unit = _quantity(blocks[0], experiment, path, dim, units)
     coords: dict[str, Any] = {
@@ -136,7 +136,8 @@ def _axis(block: Block, experiment: Experiment) -> np.ndarray:
     texts = [block.values[key] for key in ("abscissa_start", "abscissa_increment")]
     axis = start + step * np.arange(block.data.shape[1])
     plain = all(re.fullmatch(r"[+-]?\d*\.?\d*", text) for text in texts)
-    return np.round(axis, max(len(text.partition(".")[2]) for text in texts)) if plain else axis
+    digits = max(len(text.partition(".")[2]) for text in texts)
+    return np.round(axis, digits) if plain and digits <= 15 else axis
 
 
 def _quantity(
@@ -149,8 +150,8 @@ def _quantity(
         quantity = Quantity(dim, SPECTRAL_DIMS.get(dim, "1"), label or dim.replace("_", " "))
     if quantity is None:
         raise LabelError(
-            f'{path.name}: the axis is called {label!r}, which is not known. Write read_spectra(path, dim="energy") or '
-            f"another of {', '.join(SPECTRAL_DIMS)}."
+            f"{path.name}: the axis is called {label!r}, unit {stated!r}, which is not known. Write "
+            f'read_spectra(path, dim="energy", units="eV") or another dim of {", ".join(SPECTRAL_DIMS)}.'
         )
     return quantity, units or (quantity.units if unit == "1" else unit)
 
@@ -182,7 +183,7 @@ def _arrange(
     da = da.assign_coords(block_name=("block", names, {"units": "1", "long_name": "block identifier"}))
     for i, (label, unit) in enumerate(experiment.variables):
         given = np.array([b.variables[i] for b in blocks])
-        if (np.diff(given) > 0).all() or (np.diff(given) < 0).all():
+        if monotonic(given):
             attrs = {
                 "units": _UNITS.get(unit) or plain_unit(unit) or "1",
                 "long_name": label or "experimental variable",

@@ -270,4 +270,5 @@ def _ordinates(lines: _Lines, block: Block) -> None:
     if n % n_columns:
         raise lines.fail(f"the number of ordinate values, a multiple of the {n_columns} corresponding variables,")
     lines.texts(2 * n_columns)  # least and greatest of each, known from the values
-    block.data = lines.numbers(n).reshape(-1, n_columns).T
+    data = lines.numbers(n).reshape(-1, n_columns).T
+    block.data = np.where(data == UNKNOWN, np.nan, data)

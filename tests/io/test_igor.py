@@ -81,7 +81,7 @@ def test_three_dimensions_are_a_map(make, save):
 
 def test_without_units_the_dimension_is_asked_for(make, save):
     path = save(make.wave(np.arange(6.0).reshape(3, 2), start=[280], step=[0.1]))
-    with pytest.raises(LabelError, match=r"It has: 0: wave0 \(3, 2\).*dim=\"energy\""):
+    with pytest.raises(LabelError, match=r"0: wave0 \(3, 2\)\. .*variable='wave0', dim=\"energy\", units=\"eV\""):
         read_spectra(path)
     da = read_spectra(path, dim="energy")
     assert da.sizes == {"x": 2, "energy": 3}
@@ -104,6 +104,19 @@ def test_packed_experiments(make, save, order):
         read_spectra(save(make.packed(*wave, order=order)[:-3], "c.pxt"))
     with pytest.raises(FileFormatError, match="holds no wave of real numbers"):
         read_spectra(save(make.packed(order=order), "d.pxt"))
+
+
+def test_waves_that_hold_no_spectra_are_passed_over_in_an_experiment(make, save):
+    good = make.wave(np.arange(4.0), units=["eV"], name="good")
+    four = make.wave(np.ones((2, 2, 2, 2)), units=["eV"], name="four")
+    empty = bytearray(make.wave(np.arange(4.0), units=["eV"]))
+    empty[64 + 68 : 64 + 72] = bytes(4)
+    text = bytearray(make.wave(np.arange(4.0), units=["eV"]))
+    text[64 + 16 : 64 + 18] = bytes(2)
+    path = save(make.packed(four, bytes(empty), good, bytes(text)), "a.pxt")
+    assert read_spectra(path).attrs["title"] == "good"
+    with pytest.raises(DataError, match="four dimensions"):
+        read_spectra(save(make.packed(four), "b.pxt"))
 
 
 def test_damage_and_what_cannot_be_read(make, save):

@@ -124,9 +124,17 @@ def test_what_write_csv_wrote_is_read_back_identical_in_value(tmp_path):
         assert back.attrs["units"] == "count"
 
 
+def test_a_unit_in_brackets_belongs_to_the_title_before_it(save):
+    da = read_spectra(save("#  E (eV)  dos(E)    pdos(E)\n -17.2  0.3E-04  0.1E-04\n -17.1  0.2E-03  0.2E-03\n"))
+    assert da.energy.attrs["units"] == "eV"
+    assert da.column.values.tolist() == ["dos(E)", "pdos(E)"]
+    assert da.energy.values.tolist() == [-17.2, -17.1]
+
+
 def test_dim_and_units_can_be_given(save):
     path = save("a,b\n1,2\n2,3\n")
-    with pytest.raises(LabelError, match=r'first column is called \'a\'.*Write read_spectra\(path, dim="energy"\)'):
+    text = r"first column is called 'a', .* Found: 'a', 'b'\. Write read_spectra\(path, dim=\"energy\", units=\"eV\"\)"
+    with pytest.raises(LabelError, match=text):
         read_spectra(path)
     da = read_spectra(path, dim="wavelength", units="um")
     assert da.wavelength.attrs == {"units": "um", "long_name": "wavelength"}

@@ -149,6 +149,41 @@ def test_maps(save):
     assert read_spectra(save(*scattered, mode="MAP", discrete=(99, 99))).dims == ("block", "energy")
 
 
+def test_maps_of_several_regions_and_corresponding_variables(save):
+    columns = [("Counts", "d"), ("transmission", "d")]
+    blocks = []
+    for place in [(x, y) for y in (1, 2) for x in (1, 2, 3)]:
+        n = place[0] + 10 * place[1]
+        blocks += [
+            {"values": [COUNTS + n, COUNTS / n], "columns": columns, "place": place, "species": "C"},
+            {"values": [COUNTS[:3] * n, COUNTS[:3]], "columns": columns, "place": place, "species": "O",
+             "axis": ("kinetic energy", "eV", 900, 1)},
+        ]  # fmt: skip
+    path = save(*blocks, mode="MAP", discrete=(3, 2))
+    with pytest.raises(ParameterError, match=r"different axes or columns.*Counts/transmission"):
+        read_spectra(path)
+    carbon, oxygen = read_spectra(path, variable="C 1s"), read_spectra(path, variable="O 1s/transmission")
+    assert carbon.sizes == {"y": 2, "x": 3, "energy": 4}
+    assert oxygen.sizes == {"y": 2, "x": 3, "energy": 3}
+    np.testing.assert_array_equal(carbon.sel(x=3, y=2), COUNTS + 23)
+    np.testing.assert_array_equal(oxygen[0, 0], COUNTS[:3])
+    np.testing.assert_array_equal(read_spectra(path, variable="C 1s/transmission").sel(x=2, y=1), COUNTS / 12)
+
+
+def test_irregular_scans_of_several_blocks(save):
+    columns = [("Binding Energy", "eV"), ("Counts", "d")]
+    blocks = [{"values": [[1.0, 2.0, 4.0], [3.0, 2.0 + i, 1.0]], "columns": columns} for i in range(2)]
+    np.testing.assert_array_equal(read_spectra(save(*blocks, scan="IRREGULAR"))[:, 1], [2, 3])
+    blocks[1]["values"][0] = [1.0, 2.0, 5.0]
+    with pytest.raises(ParameterError, match=r"different axes.*1: a block \(3 points, 1 to 5, Counts\)"):
+        read_spectra(save(*blocks, scan="IRREGULAR"))
+
+
+def test_values_that_the_standard_calls_unknown_are_missing(save):
+    da = read_spectra(save({"values": [3.0, 1e37, 4.0, 1e36]}))
+    np.testing.assert_array_equal(da, [3, np.nan, 4, 1e36])
+
+
 @pytest.mark.parametrize("technique", ["AES diff", "AES dir", "SIMS", "ISS", "XRF", "UPS"])
 @pytest.mark.parametrize("mode", ["NORM", "SDP", "SDPSV", "NOEXP", "MAPDP"])
 def test_every_technique_in_every_mode(save, technique, mode):
