@@ -162,7 +162,7 @@ def wrong_families(n: int) -> None:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spectra", type=int, default=32, help="spectra in each row of the tables")
+    parser.add_argument("--spectra", type=int, default=24, help="spectra in each row of the tables")
     options = parser.parse_args()
     peaks.select_n_peaks(make(1, 100, 4)[0], n_peaks=range(3), engine="numba")  # compiled before
     recovery(options.spectra)

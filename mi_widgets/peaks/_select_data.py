@@ -13,7 +13,7 @@ from mi_widgets.peaks._build import Known
 from mi_widgets.peaks._checks import Prepared, likelihood_of, rises
 from mi_widgets.peaks._noise import estimate_noise
 
-N_SAMPLE, N_PILOTS, N_CHUNKS, READ_ROWS = 4096, 96, 32, 2048
+N_SAMPLE, N_PILOTS, N_CHUNKS, READ_ROWS = 4096, 64, 32, 2048
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from mi_widgets.runs import block_size
 
 Family = tuple[str, str]
 SHARE = {"numba": 128, "numpy": 32}
-N_WIDTHS, N_OTHERS = 16, 32  # pilots for the usual width, and for families that were not offered
+N_WIDTHS, N_OTHERS = 16, 24  # pilots for the usual width, and for families that were not offered
 SEARCHED = (0.75, 0.45, 1.5)  # of the usual half width
 OTHERS_SUM, OTHERS_MEAN = 10.0, 2.0  # what a family that was not offered must gain on all pilots, and on each
 OTHER_SHAPES = {
@@ -96,15 +96,16 @@ class Selection:
             self.sums[family] = float(np.nansum(tables[family]))
             yield nothing, ", ".join(family)
         self.family = min(self.sums, key=lambda family: self.sums[family])
-        few = spread_rows(np.nansum(y, axis=1), N_OTHERS)
+        few, most = spread_rows(np.nansum(y, axis=1), N_OTHERS), 0.0
         for family in _not_offered(self.family, self.options):
             table = _best(self._climb(self._ladder(family, pilots, known, widths, engine), y[few]), self.options)
             gain = tables[self.family][few] - table
             gain = gain[np.isfinite(gain)]
-            if gain.sum() > OTHERS_SUM and gain.mean() > OTHERS_MEAN:
-                self.better = ", ".join(family)
+            if gain.sum() > max(OTHERS_SUM, most, OTHERS_MEAN * gain.size):
+                self.better, most = ", ".join(family), gain.sum()
             yield nothing, f"{', '.join(family)} for comparison"
-        yield from self._count(lambda engine: self._ladder(self.family, pilots, known, widths, engine))
+        whole = self.options.complete or self.options.pool > 1
+        yield from self._count(lambda engine: self._ladder(self.family, pilots, known, widths, engine, complete=whole))
 
     def _count(self, ladder_of: Callable[[str], Ladder]) -> Iterator[tuple[np.ndarray, str]]:
         """Count the peaks of every spectrum."""
@@ -158,6 +159,7 @@ class Selection:
         widths: Sequence[float],
         engine: str,
         *,
+        complete: bool = False,
         thorough: bool = False,
     ) -> Ladder:
         """Models of a family with 0 peaks and more."""
@@ -167,7 +169,6 @@ class Selection:
             model = Model.of(family[0], k, family[1]) if k else Model((), bare)
             likelihood = "poisson" if known.poisson else "gaussian"
             fits.append(build_fit(pilots, model, likelihood=likelihood, noise=o.noise, known=known))
-        complete = o.complete or o.pool > 1
         return Ladder([f.problem for f in fits], fits[0].noise, engine, o.criterion, widths, complete, thorough)
 
     def _climb(self, ladder: Ladder, y: np.ndarray) -> Rungs:
@@ -214,8 +215,12 @@ def _best(rungs: Rungs, options: Options) -> np.ndarray:
 
 
 def _not_offered(family: Family, options: Options) -> list[Family]:
-    """Families near the chosen one that the user has not offered: if one is better, no candidate was right."""
+    """Families near the chosen one that the user has not offered: if one is better, no candidate was right.
+
+    None of them is simpler than the chosen one: that would be better where both are right.
+    """
     lineshape, background = family
     shapes = [s for s in OTHER_SHAPES.get(lineshape, ()) if s in SHAPES and s not in options.lineshapes]
-    grounds = [b for b in OTHER_GROUNDS if b not in options.backgrounds]
+    size = len(BACKGROUNDS[background].parameters)
+    grounds = [b for b in OTHER_GROUNDS if b not in options.backgrounds and len(BACKGROUNDS[b].parameters) >= size]
     return [(s, background) for s in shapes] + [(lineshape, b) for b in grounds]

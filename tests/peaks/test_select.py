@@ -146,6 +146,13 @@ def test_a_better_family_that_was_not_offered_is_named() -> None:
     assert float(right.family_suspect.mean()) <= 0.02
 
 
+def test_a_simpler_family_is_no_better_one() -> None:
+    """A parabola offered for a line is right, only more than is needed."""
+    chosen = peaks.select_n_peaks(some_map(2, 1000, n=5), n_peaks=range(1, 4), backgrounds=["quadratic"])
+    assert float((chosen.n_peaks == 2).mean()) >= 0.95
+    assert (chosen.attrs["family_suspect"], chosen.attrs["better_family"]) == (0, "")
+
+
 def test_lopsided_lines_are_one_peak_each() -> None:
     da = some_map(2, 2000, skew=0.15, n=6)
     offered = ["pseudo-voigt", "asymmetric-pseudo-voigt"]
