@@ -82,11 +82,12 @@ def nice_unit(units: str) -> str:
 
     Examples
     --------
-    >>> nice_unit("count * um"), nice_unit("count * (1/cm)")
-    ('count · µm', 'count · cm⁻¹')
+    >>> nice_unit("count * um"), nice_unit("count * (1/cm)"), nice_unit("eV * eV")
+    ('count · µm', 'count · cm⁻¹', 'eV²')
     """
     out = re.sub(r"\(?\b1/(\w+)\b\)?", r"\1⁻¹", units)
     out = re.sub(r"\bum\b|\bmicrometer\b", "µm", out)
+    out = re.sub(r"\b(\w+) \* \1\b", r"\1²", out)
     return re.sub(r"\bangstrom\b", "Å", out).replace(" * ", " · ")
 
 

@@ -169,11 +169,11 @@ def plot_fit(
     dim = _only_dim(source, dim)
     elements = _fit_elements(data, evaluated, dim=dim, n_slots=n_slots)
     residual = _styled(elements.pop("residual"))
-    frame = _frame(elements["data"], title, 284)
+    frame = _frame(elements["data"], title, 262)
     frame["hooks"] = [*frame["hooks"], _without_axis]  # the axis stands once, below the residual
     top = hv.Overlay([*extras, *(_styled(e) for e in elements.values())]).opts(**frame)
     zero = hv.HLine(0, label="zero").opts(color="#9aa3ab", line_width=1, backend="bokeh")
-    below = hv.Overlay([zero, residual]).opts(**(_frame(residual, "", 140) | {"show_legend": False, "toolbar": None}))
+    below = hv.Overlay([zero, residual]).opts(**(_frame(residual, "", 124) | {"show_legend": False, "toolbar": None}))
     return (
         hv.Layout([top, below])
         .opts(merge_tools=False, toolbar=None, sizing_mode="stretch_width", backend="bokeh")

@@ -62,17 +62,19 @@ class CountPanel(ipw.VBox):
         self._wanted: dict[str, object] = {}
         self.table = ipw.HTML("")
         self.use = ipw.Button(
-            description="", layout={"width": "auto", "display": "none"},
+            description="", layout={"width": "auto", "display": "none", "align_self": "flex-start"},
             tooltip="Take this number, with the line shape and background of the comparison, as parameters",
         )  # fmt: skip
         self.use.on_click(lambda _: on_use(dict(self._wanted)))
-        super().__init__([self.table, self.use])
+        self.suspect = ipw.HTML("")
+        super().__init__([self.table, self.use, self.suspect])
 
     def show(self, counted: xr.Dataset | None, one: xr.Dataset | None) -> None:
         """Show what is known of one spectrum, and what most want."""
         number = 0 if counted is None else most_wanted(counted)
         self.table.value = "" if one is None else evidence_table(one)
         self.use.layout.display = None if number else "none"
+        self.suspect.value = "" if counted is None else _suspicion(counted)
         if counted is None or not number:
             return
         shape, background = str(counted.attrs["lineshape"]), str(counted.attrs["background"])
@@ -81,6 +83,15 @@ class CountPanel(ipw.VBox):
         self._wanted = {"n_peaks": number, "lineshape": shape, "background": background, "start": None}
         plural = "peak" if number == 1 else "peaks"
         self.use.description = f"use {number} {plural}, {shape}, {background} background ({share:.0%} of the pixels)"
+
+
+def _suspicion(counted: xr.Dataset) -> str:
+    """What all spectra together say of the line shape and the background."""
+    if not int(counted.attrs.get("family_suspect", 0)):
+        return ""
+    better = str(counted.attrs.get("better_family", ""))
+    advice = f"better: {html.escape(better)}" if better else "try another line shape or background"
+    return f'<div class="mi-message mi-warning" role="status">The model is suspect; {advice}.</div>'
 
 
 def _short(value: float) -> str:

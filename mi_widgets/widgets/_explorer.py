@@ -130,7 +130,7 @@ class Explorer(ipw.VBox):
         self._launch(self._parts, self._take, wait)
 
     def _launch(
-        self, work: Callable[[dict[str, Any]], Iterator[Part]], take: Callable[[Part], None], wait: bool, unit: str = ""
+        self, work: Callable[[dict[str, Any]], Iterator[Part]], take: Callable[[Part], None], wait: bool
     ) -> None:
         """Start any work with the present parameters in the one worker; `take` gets its parts."""
         with self.lock:
@@ -140,7 +140,7 @@ class Explorer(ipw.VBox):
                 self.clear_message()
                 self._next_code = self._make_code()
                 self.guard(setattr)(self, "state", "running")
-                self.run_bar.started(unit)
+                self.run_bar.started()
                 self.worker.start(lambda: self._begin(work, params))
         if wait:
             self.worker.wait()

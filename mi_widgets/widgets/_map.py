@@ -9,15 +9,16 @@ import xarray as xr
 from bokeh.events import DoubleTap, SelectionGeometry, Tap
 from bokeh.models import BasicTicker, FixedTicker, HoverTool
 
-from mi_widgets.plots._style import PIN_COLOR, color_limits, is_signed, palette, plain
+from mi_widgets.plots._style import color_limits, is_signed, palette, plain
 from mi_widgets.plots.maps import map_element, plot_map
 from mi_widgets.widgets._lock import AppLock
+from mi_widgets.widgets._marks import Marks
 from mi_widgets.widgets._tools import set_tools
 from mi_widgets.widgets._view import View
 
 __all__ = ["MapPanel"]
 
-MAP_SIZE = 340  # pixels; with everything around it the page fits on a laptop's screen
+MAP_SIZE = 326  # pixels; with everything around it the page fits on a laptop's screen
 
 
 class MapPanel:
@@ -52,7 +53,6 @@ class MapPanel:
         self._point, self._region, self._other_key = on_point, on_region, on_key
         self._marked: dict[str, Any] = {}
         self._pinned: dict[str, Any] = {}
-        self._region_shown = False
         self._shape: tuple[Any, ...] = ()
         self._axes: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
@@ -107,84 +107,31 @@ class MapPanel:
     def mark(self, selection: Mapping[str, Any]) -> None:
         """Draw the cross at one pixel, or the frame around a region, given by labels."""
         self._marked = {d: selection[d] for d in self.dims if d in selection}
-        if len(self._marked) != len(self.dims):
-            return
-        spots = [self._place(i, dim) for i, dim in enumerate(self.dims)]
-        region = any(high > low for low, high in spots)
-        x = spots[-1]
-        y = spots[0] if len(spots) == 2 else (np.nan, np.nan)
-        mid = [float(np.mean(v)) for v in (x, y)]
-        half = [_half_step(a) for a in self._axes]
-        dx, dy = half[-1], half[0]
-        with self.view.lock:
-            self.view.part("vline").handles["glyph"].update(location=mid[0], visible=not region)
-            if len(spots) == 2:
-                self.view.part("hline").handles["glyph"].update(location=mid[1], visible=not region)
-                x0, y0 = ([], []) if region else ([mid[0]], [mid[1]])
-                for name in ("halo", "pointer"):
-                    self.view.write(name, {"x": x0, "y": y0})
-                if region or self._region_shown:
-                    box = [[x[0] - dx], [y[0] - dy], [x[1] + dx], [y[1] + dy]] if region else [[], [], [], []]
-                    self.view.write("region", dict(zip(("left", "bottom", "right", "top"), box, strict=True)))
-                self._region_shown = region
-            else:
-                span = (x[0] - dx, x[1] + dx) if region else (None, None)
-                self.view.part("stretch").handles["glyph"].update(left=span[0], right=span[1], visible=region)
+        if len(self._marked) == len(self.dims):
+            with self.view.lock:
+                self._marks.point(self._ends(self._marked), [_half_step(a) for a in self._axes])
 
     def pin(self, selection: Mapping[str, Any]) -> None:
         """Mark the pinned pixel or region, given by labels; nothing for an empty selection."""
         self._pinned = {d: selection[d] for d in self.dims if d in selection}
-        there = len(self._pinned) == len(self.dims)
-        spots = [self._place(i, dim, self._pinned) for i, dim in enumerate(self.dims)] if there else []
-        half = [_half_step(a) for a in self._axes]
         with self.view.lock:
-            if len(self.dims) == 1:
-                x = [float(np.mean(spots[0]))] if there else []
-                self.view.write("pin", {"x": x})
-                return
-            self.view.write("pin", dict(zip(("y", "x"), [[float(np.mean(s))] for s in spots] or [[], []], strict=True)))
-            ends = [[[s[0] - h], [s[1] + h]] for s, h in zip(spots, half, strict=True)] if there else [[[], []]] * 2
-            names = ("bottom", "top", "left", "right")
-            self.view.write("pin frame", dict(zip(names, [*ends[0], *ends[1]], strict=True)))
+            ends = self._ends(self._pinned) if len(self._pinned) == len(self.dims) else []
+            self._marks.pin(ends, [_half_step(a) for a in self._axes])
 
-    def _place(self, i: int, dim: str, selection: Mapping[str, Any] | None = None) -> tuple[float, float]:
-        """Lowest and highest position of the marked labels along one dimension."""
-        wanted = np.atleast_1d((self._marked if selection is None else selection)[dim])
-        where = np.flatnonzero(np.isin(self.labels[i], wanted))
-        spot = self._axes[i][where] if where.size else np.array([np.nan])
-        return float(spot.min()), float(spot.max())
+    def _ends(self, selection: Mapping[str, Any]) -> list[tuple[float, float]]:
+        """Lowest and highest position of the selected labels along each dimension."""
+        out = []
+        for i, dim in enumerate(self.dims):
+            where = np.flatnonzero(np.isin(self.labels[i], np.atleast_1d(selection[dim])))
+            spot = self._axes[i][where] if where.size else np.array([np.nan])
+            out.append((float(spot.min()), float(spot.max())))
+        return out
 
-    def _picture(self, da: xr.DataArray, limits: tuple[float, float] | None, title: str) -> hv.Overlay:
+    def _picture(self, da: xr.DataArray, limits: tuple[float, float] | None, title: str) -> hv.Element:
         self.dims = tuple(str(d) for d in da.dims)
         base = plot_map(da, limits=limits, title=title, size=MAP_SIZE)
-        kind = type(base)
-        self._shape = (kind, da.dims, *((da.shape,) if kind is not hv.Image else ()), True)
-        line = {
-            "color": "white",
-            "line_width": 1,
-            "alpha": 0.6,
-            "backend": "bokeh",
-            "apply_ranges": False,
-            "level": "overlay",
-        }
-        if da.ndim == 1:
-            line = {**line, "color": "#c2272d"}
-        parts = [base, hv.VLine(0, label="vline").opts(**line)]
-        if da.ndim == 2:
-            spot = {"size": 13, "fill_alpha": 0, "backend": "bokeh", "show_legend": False}
-            parts += [
-                hv.HLine(0, label="hline").opts(**line),
-                hv.Points([], ["x", "y"], label="halo").opts(
-                    line_color="#111111", line_width=4, line_alpha=0.55, **spot
-                ),
-                hv.Points([], ["x", "y"], label="pointer").opts(line_color="white", line_width=2, **spot),
-                hv.Rectangles([], label="region").opts(
-                    fill_alpha=0.12, fill_color="white", line_color="white", line_width=2, backend="bokeh"
-                ),
-            ]
-        else:
-            parts.append(hv.VSpan(None, None, label="stretch").opts(color="#0072b2", alpha=0.12, backend="bokeh"))
-        return hv.Overlay(parts).opts(show_legend=False, backend="bokeh", title=plain(title))
+        self._shape = (type(base), da.dims, *((da.shape,) if not isinstance(base, hv.Image) else ()), True)
+        return base
 
     def grid(self, labels: Sequence[np.ndarray]) -> None:
         """Tell which labels can be pointed at, one array for each dimension, in the order of `dims`."""
@@ -200,7 +147,7 @@ class MapPanel:
         figure.on_event(DoubleTap, self._tapped)  # two quick clicks on two pixels are one of these
         figure.on_event(SelectionGeometry, self._dragged)
         flat = len(self.dims) == 1
-        self._add_pin(view, figure, flat)
+        self._marks = Marks(view, figure, flat)
         hover = None
         if isinstance(view.part("map").current_frame, hv.Image):
             rows = [(name, "$y{0.[000]}" if i == 0 else "$x{0.[000]}") for i, name in enumerate(map(plain, self.dims))]
@@ -210,19 +157,6 @@ class MapPanel:
         set_tools(
             figure, "width" if flat else "both", tip="Drag a region: its mean spectrum", hover=hover, location="right"
         )
-
-    def _add_pin(self, view: View, figure: Any, flat: bool) -> None:
-        if flat:
-            line = figure.vspan("x", source={"x": []}, line_color=PIN_COLOR, line_width=2, level="overlay")
-            view.add("pin", figure, line)
-            return
-        sides = ("left", "right", "bottom", "top")
-        frame = figure.quad(*sides, source={s: [] for s in sides}, fill_color=None, line_color=PIN_COLOR, line_width=2,
-                            level="overlay")  # fmt: skip
-        view.add("pin frame", figure, frame)
-        spot = figure.scatter("x", "y", source={"x": [], "y": []}, marker="diamond", size=13, fill_color=PIN_COLOR,
-                              line_color="white", line_width=1.5, level="overlay")  # fmt: skip
-        view.add("pin", figure, spot)
 
     def _tapped(self, event: Tap) -> None:
         where = dict(zip(self.dims, [event.x] if len(self.dims) == 1 else [event.y, event.x], strict=True))

@@ -39,10 +39,22 @@ class FitCall:
 
     def arguments(self, da: xr.DataArray, params: Mapping[str, Any]) -> tuple[xr.DataArray, dict[str, Any]]:
         """What is given to `fit_peaks`: the part of the spectra that is fitted, and all keyword arguments."""
-        part, options = self.part(da, params["window"]), self.options(params)
-        if params["mask"]:
-            options["mask"] = axis_mask(part[self.dim], params["mask"])
-        return part, options
+        part = self.part(da, params["window"])
+        mask = axis_mask(part[self.dim], params["mask"]) if params["mask"] else None
+        # in the order of fit_peaks: the result remembers how it was called
+        names = (
+            "n_peaks",
+            "lineshape",
+            "background",
+            "likelihood",
+            "noise",
+            "mask",
+            "robust",
+            "ties",
+            "bounds",
+            "start",
+        )
+        return part, {"dim": self.dim} | {name: mask if name == "mask" else params[name] for name in names}
 
     def code(self, params: Mapping[str, Any]) -> str:
         """Lines that give the result from ``da``."""
@@ -59,22 +71,19 @@ class FitCall:
             "dim": self.dim,
             "lineshapes": list(dict.fromkeys([shape] if isinstance(shape, str) else shape)),
             "backgrounds": list(dict.fromkeys([params["background"], "linear", "shirley"])),
+            "complete": False,  # what can hardly win is left out: far quicker
             "likelihood": params["likelihood"],
         }
         return out | ({} if params["noise"] is None else {"noise": params["noise"]})
 
     def count(self, da: xr.DataArray, params: Mapping[str, Any]) -> Iterator[Part]:
         """The number of peaks of every spectrum, part by part."""
-        from mi_widgets import peaks
+        from mi_widgets.peaks.select import iter_select_n_peaks
 
         part = self.part(da, params["window"])
         if params["mask"]:
             part = part.where(~axis_mask(part[self.dim], params["mask"]))
-        options = self.count_options(params)
-        if hasattr(peaks, "iter_select_n_peaks"):
-            yield from peaks.iter_select_n_peaks(part, **options)
-        else:
-            yield Part(1, 1, peaks.select_n_peaks(part, **options))
+        return iter_select_n_peaks(part, **self.count_options(params))
 
     def count_code(self, params: Mapping[str, Any]) -> str:
         """Lines that give the number of peaks from ``da``."""

@@ -19,7 +19,7 @@ __all__ = ["LIMITED", "PeakControls"]
 _MIXED, _NUMBER = "one for each", "number"
 #: Quantities whose limits have fields; others can be given in ``params["bounds"]``.
 LIMITED = ("center", "sigma")
-_WIDTHS = {"lineshape": "172px", "background": "108px", "likelihood": "92px"}
+_WIDTHS = {"lineshape": "196px", "background": "108px", "likelihood": "92px"}
 _TIPS = {
     "lineshape": "Shape of every peak. Pseudo-Voigt mixes Gaussian and Lorentzian; the share is fitted. "
     "Different shapes: set_params(lineshape=[...]).",
@@ -77,14 +77,16 @@ class PeakControls(ipw.HBox):
                                    tooltip="Leave out channels far above the spectrum and narrower than three "
                                    "channels")  # fmt: skip
         self.window = pair(f"Range that is fitted ({units}); empty: the whole axis", "66px")
-        self.limits = {name: pair(f"Limits of {name} ({units}); empty: automatic", "66px") for name in LIMITED}
+        self.limits = {
+            name: pair(f"Limits of {name_of(name)} in {units}; empty: automatic", "66px") for name in LIMITED
+        }
         self.start = ipw.Text("", placeholder="automatic", continuous_update=False, layout={"width": "136px"}, tooltip=(
             f"Positions ({units}) from which the peaks start, such as 284.5, 286.1; empty: found automatically"
         ))  # fmt: skip
         fields = [field("peaks", self.n_peaks)]
         fields += [field(name.replace("lineshape", "line shape"), w) for name, w in self.choices.items()]
         fields += [field("noise", self.noise, self.sigma), field(f"fit range ({unit})", *self.window)]
-        fields += [field(f"limits of {name_of(name)} ({unit})", *ends) for name, ends in self.limits.items()]
+        fields += [field(f"limits of {name} ({unit})", *ends) for name, ends in self.limits.items()]
         fields += [field(f"start positions ({unit})", self.start), field("&nbsp;", self.robust)]
         self.set(params)
         texts = (*self.window, *(w for ends in self.limits.values() for w in ends), self.start, self.sigma)

@@ -48,7 +48,7 @@ class PixelFields(ipw.HBox):
             caption = html.escape(dim if units in ("", "1") else f"{dim} ({nice_unit(units)})")
             if dim in map_dims:
                 widget = ipw.Text(
-                    "", continuous_update=False, layout={"width": "60px"},
+                    "", continuous_update=False, layout={"width": "70px"},
                     tooltip="Type a position; the nearest pixel is taken. Arrow keys on the map move it too.",
                 )  # fmt: skip
             else:

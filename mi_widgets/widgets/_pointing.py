@@ -24,6 +24,7 @@ class Pointing:
 
     def __init__(self, da: xr.DataArray, dim: str) -> None:
         self._da = da
+        self._kept: dict[str, xr.DataArray] = {}
         self.dims = tuple(str(d) for d in da.dims if d != dim)
         self.map_dims = self.dims[-2:]
         self.extra_dims = self.dims[: len(self.dims) - len(self.map_dims)]
@@ -55,9 +56,20 @@ class Pointing:
         return {d: found.get(d, self.labels[d][0].item()) for d in self.dims}
 
     def spectrum(self, selection: Mapping[str, Any]) -> xr.DataArray:
-        """The pointed spectrum, or the mean of a region, in memory."""
-        part = self._da.isel(self.where(selection))
+        """The pointed spectrum, or the mean of a region, in memory; a chunked one is read once."""
+        key = repr(sorted(selection.items()))
+        if self._da.chunks is None:
+            return self._read(selection)
+        if key not in self._kept:
+            self._kept = dict(list(self._kept.items())[-3:]) | {key: self._read(selection)}
+        return self._kept[key]
+
+    def _read(self, selection: Mapping[str, Any]) -> xr.DataArray:
+        part = self._da.isel({d: _slice(at) for d, at in self.where(selection).items()})
         mean = [d for d in self.dims if d in part.dims]
+        part = part.transpose(*mean, ...)
+        if mean and part.chunks is None:
+            return _mean(part, len(mean))
         part = part.mean(mean, keep_attrs=True) if mean else part
         return part.compute() if part.chunks is not None else part
 
@@ -78,6 +90,23 @@ class Pointing:
         if is_region(selection):
             return f"mean of {self.number(selection):,} spectra · " + ", ".join(words)
         return "spectrum at " + ", ".join(words) if words else "spectrum"
+
+
+def _slice(at: Any) -> Any:
+    """Neighbouring positions as a slice, which takes no copy."""
+    if isinstance(at, int) or len(at) == 0 or not (np.diff(at) == 1).all():
+        return at
+    return slice(int(at[0]), int(at[-1]) + 1)
+
+
+def _mean(part: xr.DataArray, n: int) -> xr.DataArray:
+    """Mean over the first `n` dims, block by block, without a copy as floats; NaN are left out."""
+    values = part.values
+    total = values.sum(axis=tuple(range(n)), dtype=np.float64)
+    first = part.isel(dict.fromkeys(part.dims[:n], 0), drop=True)
+    if np.isfinite(total).all():
+        return first.copy(data=total / np.prod(values.shape[:n]))
+    return part.mean(part.dims[:n], keep_attrs=True)
 
 
 def is_region(selection: Mapping[str, Any]) -> bool:

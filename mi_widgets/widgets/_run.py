@@ -136,7 +136,7 @@ class RunBar(ipw.HBox):
     def __init__(
         self, label: str, unit: str, on_run: Callable[[], Any], on_cancel: Callable[[], Any], tooltip: str = ""
     ) -> None:
-        self.unit = self._counted = unit
+        self.unit = unit
         self._began = monotonic()
         self.run_button = ipw.Button(description=label, button_style="primary", tooltip=tooltip)
         self.cancel_button = ipw.Button(
@@ -152,9 +152,8 @@ class RunBar(ipw.HBox):
         super().__init__([self.run_button, self.cancel_button, self.bar, self.text])
         self.add_class("mi-runbar")
 
-    def started(self, unit: str = "") -> None:
-        """Show that the work has begun; `unit` is what it counts, if not the usual."""
-        self._counted = unit or self.unit
+    def started(self) -> None:
+        """Show that the work has begun."""
         self._began = monotonic()
         self.run_button.disabled, self.cancel_button.disabled = True, False
         self.bar.value, self.bar.bar_style, self.bar.layout.visibility = 0.0, "", "visible"
@@ -166,7 +165,7 @@ class RunBar(ipw.HBox):
         rate = part.done / seconds
         self.bar.value = part.done / part.total if part.total else 1.0
         left = f" · {duration((part.total - part.done) / rate)} left" if rate > 0 and part.done < part.total else ""
-        self.text.value = f"{part.done:,} of {part.total:,} {self._counted} · {_rate(rate)}/s{left}"
+        self.text.value = f"{part.done:,} of {part.total:,} {self.unit} · {_rate(rate)}/s{left}"
 
     def ended(self, state: str, part: Part | None) -> None:
         """Show how it ended: ``"done"``, ``"cancelled"`` or ``"failed"``."""
@@ -175,11 +174,9 @@ class RunBar(ipw.HBox):
         seconds = monotonic() - self._began
         done, total = (part.done, part.total) if part else (0, 0)
         self.text.value = {
-            "done": f"{done:,} {self._counted} in {duration(seconds)} · {_rate(done / max(seconds, 1e-6))}/s",
-            "cancelled": f"cancelled · kept {done:,} of {total:,} {self._counted}"
-            if part
-            else "cancelled · nothing yet",
-            "failed": f"failed after {done:,} {self._counted}",
+            "done": f"{done:,} {self.unit} in {duration(seconds)} · {_rate(done / max(seconds, 1e-6))}/s",
+            "cancelled": f"cancelled · kept {done:,} of {total:,} {self.unit}" if part else "cancelled · nothing yet",
+            "failed": f"failed after {done:,} {self.unit}",
         }[state] + (status_counts(part.result) if part else "")
 
 

@@ -127,7 +127,7 @@ class PeakMapper(PeakBase):
         with self.lock:
             if not self.worker.running:
                 self._next_count_code = self.call.count_code(self.params)
-        self._launch(lambda params: self.call.count(self.data, params), self._take_count, wait, "fits")
+        self._launch(lambda params: self.call.count(self.data, params), self._take_count, wait)
 
     def undo(self) -> None:
         """Go back to the parameters and results of the fit before; while a run goes on, do nothing."""
