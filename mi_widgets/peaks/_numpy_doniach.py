@@ -91,14 +91,14 @@ class _Profile:
         self.s, self.r = 1 - np.abs(self.gamma), self.sigma / self.b
         self.phase = np.exp(0.5j * np.pi * np.abs(self.gamma))
         self.scale = self.b**-self.s
-        self.reach = 0.0
+        self.reach = -1.0
         self.place(self.mirror * (x - self.mu) / self.b)
 
     def place(self, v: np.ndarray) -> None:
         """Evaluate there from now on."""
         self.v, most = v, float(np.abs(v).max())
-        if most >= self.reach:
-            self.reach = 2 * most + 10
+        if most > self.reach:
+            self.reach = most
             self.anchors, self.edges = segments(self.reach)
             self.f, self.d = coefficients(self.s[:, 0], self.r[:, 0], self.anchors)
         self.segment = np.searchsorted(self.edges, np.abs(v), side="right") - 1
