@@ -144,6 +144,7 @@ def read_spectra(
     check_options(variable=variable, dim=dim, units=units, lazy=lazy)
     file = _existing(path, "read_spectra")
     name = _reader_name(file, format)
+    variable = int(variable) if isinstance(variable, np.integer) else variable
     options = {"variable": variable, "dim": dim, "units": units, "lazy": lazy}
     da: xr.DataArray = _guarded(file, name, lambda: READERS[name].read(file, **options))
     return da if axis is None else with_axis(da, axis, units, file.name)

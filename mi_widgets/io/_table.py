@@ -146,10 +146,10 @@ def _no_numbers(header: list[str], path: Path) -> Exception:
 
     if sum(map(is_number, header)) >= 2:
         return DataError(f"{path.name} has one column of numbers; write the axis and the intensity side by side.")
-    start = header[0][:60] if header else ""
+    start = next((line for line in header if not line.startswith(_COMMENT)), header[0] if header else "")[:60]
     return FileFormatError(
         f"{path.name} has no row of two or more numbers in its first {len(header)} lines; it begins {start!r}. "
-        "Columns are separated by comma, semicolon, tab or blanks."
+        "Columns are separated by comma, semicolon, tab or blanks, and rows hold nothing but numbers."
     )
 
 

@@ -1,6 +1,5 @@
 """CSV and text columns: an axis with one or more spectra beside it, or one row per value (y, x, energy, counts)."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +49,7 @@ def _spectral(table: Table, column: int, path: Path, dim: str | None, units: str
         quantity = Quantity(dim, default, text)
     if quantity is None:
         title = f"is called {table.names[column]!r}" if table.names[column] else "has no title"
-        columns = ", ".join(f"{name!r} ({unit})" if unit else repr(name) for name, unit in _titles(table))[:500]
+        columns = _titles(table)
         raise LabelError(
             f"{path.name}: the first column {title}, so the axis is unknown. Found: {columns}. Write "
             f'read_spectra(path, dim="energy", units="eV") or another dim of {", ".join(SPECTRAL_DIMS)}.'
@@ -59,8 +58,11 @@ def _spectral(table: Table, column: int, path: Path, dim: str | None, units: str
     return quantity, units or (quantity.units if stated in (None, "1") else str(stated))
 
 
-def _titles(table: Table) -> Iterable[tuple[str, str | None]]:
-    return zip(table.names, table.units, strict=True)
+def _titles(table: Table) -> str:
+    if not any(table.names):
+        return f"{len(table.names)} columns without titles"
+    titles = zip(table.names, table.units, strict=True)
+    return ", ".join(f"{name!r} ({unit})" if unit else repr(name) for name, unit in titles)[:500]
 
 
 def _axis_values(values: np.ndarray, table: Table, title: str, path: Path) -> np.ndarray:

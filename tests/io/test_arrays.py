@@ -333,3 +333,34 @@ def test_without_zarr_the_command_is_named(made, tmp_path, monkeypatch):
     for use in (lambda: read_spectra(store), lambda: write_zarr(made, tmp_path / "b.zarr")):
         with pytest.raises(MissingDependencyError, match=r'pip install "mi-widgets\[files\]"'):
             use()
+
+
+# --- what the messages tell
+
+
+def test_hdf5_without_a_spectral_axis_lists_what_it_holds_and_the_line_to_write(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f["scan/detector"] = CUBE
+        f["scan/monitor"] = CUBE[0, 0]
+        f["scan/theta"] = ENERGY
+        f["scan/theta"].attrs["units"] = "furlong"
+        f["scan/title"] = "a text"
+    with pytest.raises(LabelError) as caught:
+        read_spectra(tmp_path / "a.h5")
+    text = str(caught.value)
+    assert "0: scan/detector (2, 3, 4)" in text
+    assert "scan/theta (4,) furlong" in text
+    assert "title" not in text
+    assert 'read_spectra(path, variable=\'scan/detector\', dim="energy", units="eV")' in text
+    da = read_spectra(tmp_path / "a.h5", variable="scan/detector", dim="energy", units="eV", axis=ENERGY)
+    assert da.energy.attrs["units"] == "eV"
+    np.testing.assert_array_equal(da, CUBE)
+    with h5py.File(tmp_path / "b.h5", "w") as f:
+        f["title"] = "a text"
+    with pytest.raises(LabelError, match=r"It has: 0: title .*None of it is an array of numbers"):
+        read_spectra(tmp_path / "b.h5")
+
+
+def test_numbers_of_numpy_choose_as_well(tmp_path):
+    np.savez(tmp_path / "a.npz", first=CUBE, second=CUBE + 1)
+    np.testing.assert_array_equal(read_spectra(tmp_path / "a.npz", variable=np.int64(1)), CUBE + 1)

@@ -69,6 +69,21 @@ def test_grid_that_was_stopped(make, save):
         read_spectra(save(raw[:header]), variable=0)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_grid_cut_anywhere_keeps_its_whole_spectra(make, save, share):
+    raw = make.grid(CUBE)
+    start = raw.index(b":HEADER_END:") + len(b":HEADER_END:\r\n")
+    size = (len(raw) - start) // 12  # bytes of one pixel
+    cut = start + int(share * 12 * size)
+    whole = (cut - start) // size
+    with pytest.warns(MIWidgetsWarning, match=f"ends after {whole} of 12 spectra.*the others are NaN"):
+        da = read_spectra(save(raw[:cut]), variable=1)
+    flat = da.values.reshape(12, 5)
+    np.testing.assert_array_equal(flat[:whole], CUBE[1].reshape(12, 5)[:whole])
+    assert np.isnan(flat[whole:]).all()
+    assert da.sizes == {"y": 3, "x": 4, "bias": 5}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [

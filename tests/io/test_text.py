@@ -138,7 +138,7 @@ def test_dim_and_units_can_be_given(save):
         read_spectra(path)
     da = read_spectra(path, dim="wavelength", units="um")
     assert da.wavelength.attrs == {"units": "um", "long_name": "wavelength"}
-    with pytest.raises(LabelError, match="has no title"):
+    with pytest.raises(LabelError, match=r"has no title.* Found: 2 columns without titles"):
         read_spectra(save("1,2\n2,3\n"))
     assert read_spectra(save("1,2\n2,3\n"), dim="energy").energy.attrs["units"] == "eV"
 

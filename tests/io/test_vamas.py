@@ -191,9 +191,14 @@ def test_every_technique_in_every_mode(save, technique, mode):
     assert read_spectra(save(block, mode=mode)).values.ravel().tolist() == COUNTS.tolist()
 
 
-def test_images_are_named(save):
-    with pytest.raises(DataError, match=r"holds images \(experiment mode MAPSV, scan mode REGULAR\)"):
-        read_spectra(save({"values": COUNTS}, mode="MAPSV"))
+@pytest.mark.parametrize(
+    ("mode", "scan"), [("MAPSV", "REGULAR"), ("MAPSVDP", "REGULAR"), ("SEM", "MAPPING"), ("MAP", "MAPPING")]
+)
+def test_images_are_named(save, mode, scan):
+    with pytest.raises(
+        DataError, match=rf"holds images \(experiment mode {mode}, scan mode {scan}\).*Export the spectra"
+    ):
+        read_spectra(save({"values": COUNTS}, mode=mode, scan=scan))
 
 
 def _line(path, old, new, tmp_path):
