@@ -65,6 +65,7 @@ def build_fit(
     known = known or look_at(prepared, model, likelihood=likelihood, noise=noise)
     poisson, rising = known.poisson, known.rising
     low, high = model.bounds(prepared.axis, positive_background=poisson, user=bounds)
+    model.require_units(prepared.axis_units, {*(bounds or {}), *(ties or {})})
     held = {name: float(lo) for name, lo, hi in zip(model.names, low, high, strict=True) if lo == hi}
     problem = Problem(prepared.axis, model, low, high, poisson, rising, parse_ties(ties, model, held))
     given, started = starting_values(start, model, prepared)
@@ -80,7 +81,7 @@ def build_fit(
         shape=prepared.shape or (1,),
         given=given,
         engine=engine,
-        sort=model.uniform and not ordered and not problem.tied,
+        sort=model.uniform and not ordered and not problem.peaks_tied,
         ordered=ordered,
         shared=common,
         method=method,
@@ -106,5 +107,8 @@ def _check_method(method: str, problem: Problem, shared: np.ndarray | None) -> N
 
 def _each_its_own(problem: Problem) -> bool:
     """Whether bounds tell the peaks apart, so that their order is the user's."""
-    columns = [problem.model.columns(name) for name in problem.model.peak_names]
-    return any(np.unique(side[c]).size > 1 for c in columns for side in (problem.low, problem.high))
+    alike: dict[tuple[str, str], list[int]] = {}
+    for k, (name, shape) in enumerate(zip(problem.model.lineshapes, problem.model.shapes, strict=True)):
+        for i, parameter in enumerate(shape.parameters):
+            alike.setdefault((name, parameter), []).append(problem.model.peak(k).start + i)
+    return any(np.unique(side[c]).size > 1 for c in alike.values() for side in (problem.low, problem.high))

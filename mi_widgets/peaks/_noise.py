@@ -61,7 +61,8 @@ def lay_out_noise(
         return Noise(lambda _rows, y: 1 / difference_noise(y)[:, None] ** 2, unknown=True)
     if isinstance(noise, str):
         if noise == "poisson":
-            return Noise(lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0))
+            attrs = {"noise_gain": 1.0, "noise_read": 0.0}
+            return Noise(lambda _rows, y: 1 / np.maximum(np.where(np.isfinite(y), y, 1.0), 1.0), attrs=attrs)
         gain, read = found or estimate_noise(prepared)
         least = gain / N_SMOOTH  # one count in the running mean: no channel is certain because it has counted nothing
         return Noise(
@@ -74,7 +75,7 @@ def lay_out_noise(
     if not (np.isfinite(sigma) and sigma > 0):
         raise ParameterError(f"noise must be a standard deviation above zero; got {noise!r}.")
     weight = np.full((1, 1), 1 / sigma**2)
-    return Noise(lambda _rows, _y: weight)
+    return Noise(lambda _rows, _y: weight, attrs={"noise_sigma": sigma})
 
 
 def estimate_noise(prepared: Prepared) -> tuple[float, float]:

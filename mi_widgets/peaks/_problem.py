@@ -93,6 +93,11 @@ class Problem:
         return bool(self.free.size < self.low.size)
 
     @property
+    def peaks_tied(self) -> bool:
+        """Any parameter of a peak is not free."""
+        return not np.isin(np.arange(self.offsets[-1]), self.free).all()
+
+    @property
     def factor(self) -> np.ndarray:
         """Factor of every parameter."""
         return self._ties.factor

@@ -51,7 +51,7 @@ def recipes(problem: Problem, *, ordered: bool) -> list[Recipe]:
     widths = np.geomspace(least, most, max(1, round(np.log(most / least) / np.log(1.7)) + 1))
     tilts = (False,) if len(model.background_names) < 2 else (False, True)
     orders: list[tuple[int, ...] | None] = [None]
-    if not ordered and (problem.tied or not model.uniform) and model.n_peaks > 1:
+    if not ordered and (problem.peaks_tied or not model.uniform) and model.n_peaks > 1:
         orders += list(permutations(range(model.n_peaks)))[1:MAX_ORDERS]
     return [Recipe(float(w), tilted, order) for w in np.unique(widths) for tilted in tilts for order in orders]
 

@@ -39,7 +39,8 @@ def evaluate(fit: xr.Dataset, axis: xr.DataArray) -> xr.Dataset:
     xarray.Dataset
         ``best_fit`` and ``background`` over the map and the spectral dim, ``components`` also over ``peak`` (each
         peak without the background), in the unit of the data. With data also ``residual`` (data less fit) and
-        ``residual_normalized`` (in standard deviations: of the fitted counts, or of the residuals themselves).
+        ``residual_normalized`` (in standard deviations: of the fitted counts, of the noise where the fit knows it, or
+        of the residuals themselves).
 
     Raises
     ------
@@ -99,14 +100,24 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
         if d in fit.coords:
             require_same_labels("da", data, str(d), fit[d].values)
     residual = values.astype(float) - best
-    if fit.attrs["likelihood"] == "poisson":
-        spread = np.sqrt(np.maximum(best * float(fit.attrs.get("noise_gain", 1.0)), 1e-12))
-    else:
+    spread = _spread(fit, best)
+    if spread is None:
         along = dims.index(str(fit.attrs["spectral_dim"]))
         spread = np.sqrt(np.nanmean(residual**2, axis=along, keepdims=True))
     normalized = {"units": "1", "long_name": "residual / σ"}
     result["residual"] = (dims, residual, {"units": units, "long_name": "residual"})
     result["residual_normalized"] = (dims, residual / spread, normalized)
+
+
+def _spread(fit: xr.Dataset, best: np.ndarray) -> np.ndarray | None:
+    """Standard deviation of the data that the fit was made with; None where it is known from the residuals alone."""
+    if "noise_sigma" in fit.attrs:
+        return np.full(best.shape, float(fit.attrs["noise_sigma"]))
+    counts = fit.attrs["likelihood"] == "poisson"
+    if counts or "noise_gain" in fit.attrs:
+        read = 0.0 if counts else float(fit.attrs.get("noise_read", 0.0))  # counts: the gain has it all
+        return np.asarray(np.sqrt(np.maximum(read**2 + best * float(fit.attrs.get("noise_gain", 1.0)), 1e-12)))
+    return None
 
 
 def _background(problem: Problem, x: np.ndarray, p: np.ndarray, each: list[np.ndarray]) -> np.ndarray:

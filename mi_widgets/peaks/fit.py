@@ -65,11 +65,22 @@ def fit_peaks(
         result then has lmfit's own names. See `from_lmfit` and `fit_by_lmfit`.
     n_peaks : int, optional
         Number of peaks in every spectrum; by default 1, or as many as `lineshape` lists.
-    lineshape : {"pseudo-voigt", "gaussian", "lorentzian", "voigt"} or list of these
-        Shape of the peaks, or of each of them.
-    background : {"linear", "constant", "none", "quadratic", "exponential", "shirley"}
-        Background, fitted together with the peaks. ``shirley`` is the active one: a level, and a step that is the
-        running integral of the fitted peaks times ``background_step``; on which side it is higher the data decide.
+    lineshape : str or list of str
+        Shape of the peaks, or of each of them: ``pseudo-voigt``, ``gaussian``, ``lorentzian``, ``voigt``,
+        ``asymmetric-pseudo-voigt`` (half widths sigma (1 - asymmetry) below and sigma (1 + asymmetry) above the center;
+        area, height and fwhm as for ``pseudo-voigt``), ``doniach`` (lmfit's Doniach-Sunjic profile convolved with a
+        Gaussian of standard deviation ``gaussian_sigma``: it has no finite area, ``amplitude`` is lmfit's factor, area
+        / pi at gamma = 0; ``height`` is the value at ``center``, the maximum stands beside it on the side of the tail;
+        ``gamma`` above zero has the tail at the low end of the axis, as in lmfit, below zero at the high end, as metals
+        have it on a binding energy axis; the data decide).
+    background : str
+        Fitted together with the peaks: ``linear``, ``constant``, ``none``, ``quadratic``, ``exponential``, or made from
+        the peaks: ``shirley``, a level and a step that is their running integral times ``background_step``;
+        ``tougaard`` and ``tougaard-u3``, a level, and peaks that lose energy T again and again with probability
+        B T/(C+T²)², or B T/((C-T²)²+D T²), solved exactly. On which side these are higher the data decide.
+        ``background_b`` is free; ``background_c`` (1643 eV², U3: 551) and ``background_d`` (436) are held until
+        ``bounds={"background_c": (low, high)}`` frees them, for which a window of 10 eV is too small; on an axis that
+        is not in eV they must be given.
     likelihood : {"poisson", "gaussian"}
         ``poisson`` for counts; it has no bias at low counts, where weighting by the root of the counts takes some
         17 % off an area at 10 counts. ``gaussian`` for anything else.
@@ -116,9 +127,11 @@ def fit_peaks(
     xarray.Dataset
         Over the other dims of `da` and ``peak`` (ordered by position): ``amplitude`` (area, data unit times axis
         unit), ``center``, ``sigma``, ``fwhm`` (axis unit), ``height`` (data unit), ``fraction`` (pseudo-Voigt),
-        ``gamma`` (Voigt, axis unit); ``background_level``, or ``background_left``, ``background_middle`` and
+        ``gamma`` (Voigt: axis unit; Doniach: 1), ``asymmetry`` (1), ``gaussian_sigma`` (axis unit);
+        ``background_level``, or ``background_left``, ``background_middle`` and
         ``background_right`` at the low end, middle and high end of the axis, ``background_step`` (Shirley, 1/axis
-        unit); for each of them ``<name>_stderr`` from the Fisher information; ``deviance``, ``reduced_deviance``,
+        unit), ``background_b``, ``background_c``, ``background_d`` (Tougaard, axis unit squared); for each of them
+        ``<name>_stderr`` from the Fisher information; ``deviance``, ``reduced_deviance``,
         ``dof``, ``bic``, ``n_iter``; ``status`` (0 ok, 1 a parameter at its bound, 2 not converged, 3 no data, 4 not
         run).
 
@@ -140,7 +153,9 @@ def fit_peaks(
     -----
     Standard errors hold for the model that was fitted: look at ``reduced_deviance`` (about 1 for counts) and at the
     residuals before believing them. For how well fits of counts can do see Hauschild and Jentschel (2001),
-    doi:10.1016/S0168-9002(00)00756-7; for the damping Nielsen (1999), IMM-REP-1999-05; for spectrum-adapted
+    doi:10.1016/S0168-9002(00)00756-7; on the backgrounds Shirley (1972), doi:10.1103/PhysRevB.5.4709, and Tougaard
+    (1997), doi:10.1002/(SICI)1096-9918(199703)25:3<137::AID-SIA230>3.0.CO;2-L; on asymmetric lines Doniach and
+    Sunjic (1970), doi:10.1088/0022-3719/3/2/010; for the damping Nielsen (1999), IMM-REP-1999-05; for spectrum-adapted
     fitting of maps Matsumura et al. (2019), doi:10.1080/14686996.2019.1620123.
 
     Examples

@@ -119,3 +119,17 @@ def test_curves_are_what_was_fitted(background: str) -> None:
     np.testing.assert_allclose(turned, best, rtol=1e-12)
     part = peaks.evaluate(fit, ds.energy[60:110]).best_fit
     np.testing.assert_allclose(part, best[..., 60:110], rtol=5e-3)
+
+
+@pytest.mark.parametrize("noise", [20.0, "poisson", "auto"])
+def test_residuals_are_in_units_of_the_noise_that_was_given(noise: float | str) -> None:
+    """A wrong model shows: its residuals are more than one, as they would not be in units of their own spread."""
+    ds = datasets.make_spectral_map(preset="separated", shape=(4, 4), counts=2000, seed=4)
+    wrong = peaks.fit_peaks(ds.spectra, n_peaks=1, likelihood="gaussian", noise=noise)
+    right = peaks.fit_peaks(ds.spectra, n_peaks=2, likelihood="gaussian", noise=noise)
+    assert float(peaks.evaluate(wrong, ds.spectra).residual_normalized.std()) > 3
+    spread = peaks.evaluate(right, ds.spectra).residual_normalized.std(("y", "x", "energy"))
+    expected = {"poisson": 1.0, "auto": 1.0}.get(noise)
+    if expected is None:
+        expected = float(np.sqrt(ds.spectra.mean())) / noise
+    assert float(spread) == pytest.approx(expected, rel=0.05)
