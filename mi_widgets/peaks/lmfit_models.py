@@ -16,7 +16,7 @@ from mi_widgets.runs import Part, Progress, collect
 __all__ = ["batched_options", "fit_by_lmfit", "from_lmfit", "iter_fit_by_lmfit"]
 
 
-def from_lmfit(model: Any, params: Any = None, axis: Any = None) -> dict[str, Any]:
+def from_lmfit(model: Any, params: Any, axis: Any) -> dict[str, Any]:
     """Options of `fit_peaks` that mean the same as an lmfit model with its parameters.
 
     Sums of ``GaussianModel``, ``LorentzianModel``, ``PseudoVoigtModel`` and ``VoigtModel`` with any prefixes, and at
@@ -29,8 +29,8 @@ def from_lmfit(model: Any, params: Any = None, axis: Any = None) -> dict[str, An
     ----------
     model : lmfit.Model
         A model, or a sum of models.
-    params : lmfit.Parameters, optional
-        By default ``model.make_params()``.
+    params : lmfit.Parameters or None
+        None stands for ``model.make_params()``.
     axis : array_like
         The spectral axis; a background is given here by its values at the ends of it.
 

@@ -174,6 +174,23 @@ def test_posterior_is_that_of_dense_algebra() -> None:
     np.testing.assert_allclose(((by_noise + by_prior) ** 2).mean(axis=1), np.diag(covariance), rtol=0.12)
 
 
+def test_large_maps_learn_from_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    truth = true_field((48, 56), rng, 4.0)
+    truth[:, 30:] += 6.0
+    z = truth + rng.standard_normal(truth.shape)
+    z[:20, :20] = np.nan
+    places = [np.arange(48.0), np.arange(56.0)]
+    whole, _ = smooth_field(z, np.ones_like(z), *places)
+    monkeypatch.setattr("mi_widgets.peaks._smooth.BIG", 1000)
+    monkeypatch.setattr("mi_widgets.peaks._smooth.TILE", 24)
+    parts, deviation = smooth_field(z, np.ones_like(z), *places)
+    assert rms(whole - truth) < 0.4
+    assert rms(parts - truth) < 0.4
+    assert rms((parts - truth)[:, 29:31]) < 1.0
+    assert 0.6 < np.nanmean((np.abs(parts - truth) < deviation)[np.isfinite(z)]) < 0.85
+
+
 def test_draws_do_not_change_from_call_to_call() -> None:
     z = np.random.default_rng(0).standard_normal((12, 12))
     first, second = (smooth_field(z, np.ones((12, 12)), np.arange(12.0), np.arange(12.0)) for _ in range(2))
