@@ -94,9 +94,9 @@ def select_n_peaks(
     nearly everywhere, at any count level. With enough peaks its residuals are even good. That is why the family comes
     first, and why near families that were not offered are tried on some spectra for ``family_suspect``.
 
-    What limits it is the criterion and no longer the search: fits started from the truth would choose the same. Of three
-    lines exactly one width apart BIC finds all in 99.6 % of spectra where each has 100 counts or more at its top; where
-    the weaker ones have 40, in 93 to 96 % on a line and 86 to 89 % on a Shirley step. There `pool` helps.
+    What limits it is the criterion and no longer the search: fits started from the truth would choose the same. Of
+    three lines exactly one width apart BIC finds all in 99.6 % of spectra where each has 100 counts or more at its top;
+    where the weaker ones have 40, in 93 to 96 % on a line and 86 to 89 % on a Shirley step. There `pool` helps.
 
     References
     ----------
