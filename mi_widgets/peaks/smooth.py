@@ -64,7 +64,7 @@ def smooth_maps(
     Cramér-Rao bound of a single spectrum, and to 0.4 to 1.0 of it beside edges of 3 to 10 standard errors. A smoothed
     value is biased towards its neighbours; the 68 and 95 % intervals hold the truth in 61 to 80 % and 91 to 98 % of the
     pixels, but in some 45 and 75 % along a slanting edge of three standard errors, which is too faint to be seen for
-    certain. Bias of the fit itself, as at few counts, stays. 256 x 256 pixels take some 10 s for each peak and variable.
+    certain. Bias of the fit itself, as at few counts, stays. A map of 256 x 256 takes some 10 s for each peak and name.
 
     See Rue and Held (2005), Gaussian Markov Random Fields, doi:10.1201/9780203492024, and for the stiffness MacKay
     (1992), doi:10.1162/neco.1992.4.3.415.
