@@ -17,7 +17,7 @@ from mi_widgets.peaks.lmfit_models import batched_options, fit_by_lmfit, from_lm
 X = np.linspace(280.0, 290.0, 201)
 
 
-def spectra_of(model: Any, params: Any, n: int = 3, noise: float = 3.0) -> xr.DataArray:
+def spectra_of(model: Any, params: Any, n: int = 2, noise: float = 3.0) -> xr.DataArray:
     """Noisy curves of a model, its amplitudes a little different from spectrum to spectrum."""
     rng = np.random.default_rng(0)
     params.update_constraints()
