@@ -14,6 +14,7 @@ __all__ = [
     "find_spectral_dim",
     "label",
     "label_spectra",
+    "label_structure",
     "product_unit",
     "require_axis",
     "require_dims",
@@ -114,6 +115,93 @@ def label_spectra(
     da[dim].attrs = {"units": units, "long_name": dim.replace("_", " ")}
     da.attrs = {"units": counts_units, "long_name": long_name}
     return da
+
+
+def label_structure(
+    position: Any,
+    element: Any,
+    *,
+    cell: Any = None,
+    pbc: Any = None,
+    time: Any = None,
+    time_units: str = "fs",
+) -> xr.Dataset:
+    """Make a labelled structure or trajectory from plain arrays.
+
+    Parameters
+    ----------
+    position : array_like, shape (n_atoms, 3) or (n_frames, n_atoms, 3)
+        Cartesian positions (angstrom); a dask array stays lazy.
+    element : sequence of str, shape (n_atoms,)
+        Chemical symbols; ``"X"`` where the kind is not known.
+    cell : array_like, shape (3, 3) or (n_frames, 3, 3), optional
+        Cell vectors as rows (angstrom); zero where there is none, which is also the default.
+    pbc : bool or (bool, bool, bool), optional
+        Whether the structure repeats along each cell vector; by default along those that are not zero.
+    time : array_like, shape (n_frames,), optional
+        Time of each frame.
+    time_units : str
+        Unit of `time`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``position`` ((frame,) atom, axis) and ``cell`` ((frame,) cell_vector, axis) in angstrom, ``pbc`` (cell_vector);
+        coordinates ``atom`` and ``frame`` (numbers from 0), ``element`` (atom), ``axis`` (x, y, z), ``cell_vector``
+        (a, b, c) and, where given, ``time`` (frame).
+
+    Raises
+    ------
+    DataError
+        Shapes do not fit together.
+
+    Examples
+    --------
+    >>> dict(label_structure([[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]], ["H", "H"]).sizes)
+    {'atom': 2, 'axis': 3, 'cell_vector': 3}
+    """
+    position = _lazy_or_float(position)
+    names = np.asarray(element, dtype=np.str_).reshape(-1)
+    cell = np.zeros((3, 3)) if cell is None else _lazy_or_float(cell)
+    if position.shape == (0,):
+        position = position.reshape(0, 3)
+    if position.ndim not in (2, 3) or position.shape[-1] != 3 or position.shape[-2] != names.size:
+        raise DataError(
+            f"positions must have shape (n_atoms, 3) or (n_frames, n_atoms, 3) with one element for each atom; got "
+            f"{tuple(position.shape)} and {names.size} elements."
+        )
+    frames = position.shape[:-2]
+    if tuple(cell.shape) not in {(3, 3), (*frames, 3, 3)}:
+        raise DataError(
+            f"cell must hold three rows of three numbers{', for each frame or for all' if frames else ''}; got shape "
+            f"{tuple(cell.shape)} for positions of shape {tuple(position.shape)}. Write cell=np.diag([a, b, c])."
+        )
+    if pbc is None:
+        pbc = np.linalg.norm(cell, axis=-1).reshape(-1, 3).all(axis=0) if isinstance(cell, np.ndarray) else True
+    ds = xr.Dataset(
+        coords={
+            "atom": ("atom", np.arange(names.size), {"units": "1", "long_name": "atom"}),
+            "axis": ("axis", ["x", "y", "z"], {"long_name": "Cartesian axis"}),
+            "cell_vector": ("cell_vector", ["a", "b", "c"], {"long_name": "cell vector"}),
+            "element": ("atom", names, {"long_name": "chemical element"}),
+        }
+    )
+    if frames:
+        ds = ds.assign_coords(frame=("frame", np.arange(frames[0]), {"units": "1", "long_name": "frame"}))
+    over = ("frame",) if frames else ()
+    length = {"units": "angstrom"}
+    ds["position"] = ((*over, "atom", "axis"), position, {**length, "long_name": "position"})
+    ds["cell"] = ((*over[: cell.ndim - 2], "cell_vector", "axis"), cell, {**length, "long_name": "cell"})
+    repeats = np.broadcast_to(np.asarray(pbc, dtype=bool), 3).copy()
+    ds["pbc"] = ("cell_vector", repeats, {"long_name": "periodic along the cell vector"})
+    if time is not None and frames:
+        values = np.asarray(time, dtype=float)
+        ds = ds.assign_coords(time=("frame", values, {"units": time_units, "long_name": "time"}))
+    return ds
+
+
+def _lazy_or_float(values: Any) -> Any:
+    return values if hasattr(values, "dask") else np.asarray(values, dtype=float)
 
 
 def require_dims(da: xr.DataArray, dims: Iterable[str], *, who: str) -> None:

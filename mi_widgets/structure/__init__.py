@@ -1,0 +1,1 @@
+"""Structures and trajectories: reading, converting, and what is computed from the positions of atoms."""
