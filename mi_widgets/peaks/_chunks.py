@@ -69,7 +69,7 @@ class ChunkParts(Iterator[Part]):
         shape = self._result["status"].shape
         number = np.arange(int(np.prod(shape))).reshape(shape)
         drawn, wait, new = perf_counter(), 0.0, [np.empty(0, dtype=int)]
-        for where in _blocks(self._da, self._dim):
+        for where in map_chunks(self._da, self._dim):
             block = self._da.isel(where).compute()
             numbers = number[tuple(where.values())].ravel()
             for part in Parts(block, self._dim, _part_of(self._options, where), self._known):
@@ -102,12 +102,12 @@ def _look(da: xr.DataArray, dim: str, options: FitOptions) -> tuple[xr.DataArray
     if counts and not model.ground.active and not (isinstance(noise, str) and noise == "auto"):
         one = _zeros(da, dim)
         return da, Known(likelihood_of(likelihood, noise, prepare(one, dim, model)))
-    blocks = list(_blocks(da, dim))
+    blocks = list(map_chunks(da, dim))
     sample = da.isel(blocks[len(blocks) // 2]).compute()
     return da, look_at(prepare(sample, dim, model), model, likelihood=likelihood, noise=noise)
 
 
-def _blocks(da: xr.DataArray, dim: str) -> Iterator[dict[str, slice]]:
+def map_chunks(da: xr.DataArray, dim: str) -> Iterator[dict[str, slice]]:
     """Where every chunk of the map stands."""
     dims = [str(d) for d in da.dims if d != dim]
     edges = [np.concatenate([[0], np.cumsum(da.chunksizes[d])]) for d in dims]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
 
 import numpy as np
 import xarray as xr
@@ -11,6 +10,7 @@ from mi_widgets.errors import DataError
 from mi_widgets.peaks import _starts
 from mi_widgets.peaks._build import Known
 from mi_widgets.peaks._checks import Prepared, likelihood_of, rises
+from mi_widgets.peaks._chunks import map_chunks
 from mi_widgets.peaks._noise import estimate_noise
 
 N_SAMPLE, N_PILOTS, N_CHUNKS, READ_ROWS = 4096, 64, 32, 2048
@@ -45,8 +45,8 @@ class Source:
                 yield rows, self.prepared.read(rows)
             return
         number = np.arange(int(np.prod(self.prepared.shape))).reshape(self.prepared.shape)
-        edges = [np.cumsum([0, *sizes]) for sizes in (self.da.chunks or ())[:-1]]
-        for place in product(*([slice(int(a), int(b)) for a, b in pairwise(edge)] for edge in edges)):
+        for where in map_chunks(self.da, str(self.da.dims[-1])):
+            place = tuple(where.values())
             rows = number[place].ravel()
             inside = np.arange(rows.size) if wanted is None else np.flatnonzero(np.isin(rows, wanted))
             if inside.size:
