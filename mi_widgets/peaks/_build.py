@@ -10,7 +10,7 @@ import xarray as xr
 from mi_widgets.errors import ParameterError
 from mi_widgets.peaks._checks import Prepared, likelihood_of, rises, starting_values
 from mi_widgets.peaks._em import GROUNDS, SHAPES, supported
-from mi_widgets.peaks._engine import resolve_engine
+from mi_widgets.peaks._engines._door import resolve_engine
 from mi_widgets.peaks._map_fit import MapFit
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._noise import estimate_noise, lay_out_noise

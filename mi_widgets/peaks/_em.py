@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erfc
 
-from mi_widgets.peaks import _numpy
-from mi_widgets.peaks._engine import Fitted
+from mi_widgets.peaks._engines import _numpy
+from mi_widgets.peaks._engines._door import Fitted
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._shapes import CONSTANT, GAUSSIAN, LINEAR, LORENTZIAN, PSEUDO_VOIGT
@@ -178,7 +178,7 @@ def supported(model: Model) -> bool:
 
 
 def fit_by_em(problem: Problem, y: np.ndarray, start: np.ndarray, *, max_steps: int = MAX_STEPS) -> Fitted:
-    """Fit spectra as `_engine.fit_block` does, by expectation maximisation with extrapolated steps.
+    """Fit spectra as `_engines._door.fit_block` does, by expectation maximisation with extrapolated steps.
 
     Of every three steps the third is extrapolated from the two before it and kept where the likelihood has grown, so
     that it never falls: R. Varadhan, C. Roland (2008), doi:10.1111/j.1467-9469.2007.00585.x.

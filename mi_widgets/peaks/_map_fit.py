@@ -9,12 +9,12 @@ import numpy as np
 
 from mi_widgets.peaks import _starts
 from mi_widgets.peaks._em import MAX_STEPS, fit_by_em
-from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block, resolve_engine
+from mi_widgets.peaks._engines._door import MAX_ITER, Fitted, fit_block, resolve_engine
+from mi_widgets.peaks._engines._threads import serial_blas, side_by_side
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._shared import share
-from mi_widgets.peaks._threads import serial_blas, side_by_side
 from mi_widgets.runs import block_size
 
 STATUS = ("ok", "at_bound", "not_converged", "no_data", "not_run")

@@ -10,7 +10,7 @@ from math import log, pi, sqrt
 import numpy as np
 from scipy.special import erfcx
 
-from mi_widgets.peaks import _numpy_doniach
+from mi_widgets.peaks._engines import _numpy_doniach
 
 GAUSSIAN, LORENTZIAN, PSEUDO_VOIGT, VOIGT, ASYMMETRIC_PSEUDO_VOIGT, DONIACH = range(6)
 NONE, CONSTANT, LINEAR, QUADRATIC, EXPONENTIAL, SHIRLEY, TOUGAARD, TOUGAARD_U3 = range(8)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mi_widgets.peaks import _numpy
-from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block
+from mi_widgets.peaks._engines import _numpy
+from mi_widgets.peaks._engines._door import MAX_ITER, Fitted, fit_block
+from mi_widgets.peaks._engines._threads import side_by_side
 from mi_widgets.peaks._problem import Problem, Ties
-from mi_widgets.peaks._threads import side_by_side
 
 if TYPE_CHECKING:
     from mi_widgets.peaks._map_fit import MapFit

@@ -10,10 +10,10 @@ from itertools import permutations
 import numpy as np
 from scipy import ndimage
 
-from mi_widgets.peaks._engine import Fitted
+from mi_widgets.peaks._engines._door import Fitted
+from mi_widgets.peaks._engines._threads import side_by_side
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._shapes import GAUSSIAN, LORENTZIAN
-from mi_widgets.peaks._threads import side_by_side
 
 N_PILOTS, PILOT_ITERATIONS = 24, 60
 MAX_ORDERS = 6  # ways to hand what was found to peaks that are not alike

@@ -12,9 +12,9 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import require_axis
 from mi_widgets.peaks._checks import require_same_labels
+from mi_widgets.peaks._engines._numpy import background_values, peak_values
+from mi_widgets.peaks._engines._numpy import model as model_values
 from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._numpy import background_values, peak_values
-from mi_widgets.peaks._numpy import model as model_values
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._ties import EQUAL
 

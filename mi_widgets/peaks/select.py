@@ -8,11 +8,11 @@ import xarray as xr
 from mi_widgets.errors import ParameterError
 from mi_widgets.labels import find_spectral_dim
 from mi_widgets.peaks._checks import prepare
-from mi_widgets.peaks._engine import resolve_engine
+from mi_widgets.peaks._engines._door import resolve_engine
 from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._select_data import Source
-from mi_widgets.peaks._select_parts import SelectParts
-from mi_widgets.peaks._select_run import Options, Selection
+from mi_widgets.peaks._select.data import Source
+from mi_widgets.peaks._select.parts import SelectParts
+from mi_widgets.peaks._select.run import Options, Selection
 from mi_widgets.runs import Progress, collect
 
 __all__ = ["iter_select_n_peaks", "select_n_peaks"]

@@ -11,8 +11,8 @@ import pytest
 from scipy.integrate import quad
 
 from mi_widgets import datasets, peaks
-from mi_widgets.peaks import _numpy, _numpy_doniach
-from mi_widgets.peaks._engine import fit_block
+from mi_widgets.peaks._engines import _numpy, _numpy_doniach
+from mi_widgets.peaks._engines._door import fit_block
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._ties import parse_ties
@@ -108,7 +108,7 @@ def test_doniach_from_gaussian_to_lorentzian(ratio: float, gamma: float) -> None
     expected = np.array(exact) / np.sqrt(2 * np.pi)
     np.testing.assert_allclose(_numpy_doniach.values(x, p)[0], expected, rtol=2e-8)
     pytest.importorskip("numba")
-    from mi_widgets.peaks._numba_doniach import add_doniach, doniach_rows
+    from mi_widgets.peaks._engines._numba_doniach import add_doniach, doniach_rows
 
     out, rows = np.zeros(x.size), np.empty((5, x.size))
     add_doniach(x, *p[0], out, x.size)

@@ -195,7 +195,8 @@ def test_counts_of_a_detector_with_a_gain() -> None:
 
 
 def test_parts_can_be_watched_and_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mi_widgets.peaks import _select_parts, _select_run
+    from mi_widgets.peaks._select import parts as _select_parts
+    from mi_widgets.peaks._select import run as _select_run
 
     monkeypatch.setattr(_select_parts, "PART_SECONDS", -1.0)
     monkeypatch.setattr(_select_parts, "COPY_SHARE", np.inf)

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from mi_widgets import datasets, peaks
 from mi_widgets.errors import ParameterError
-from mi_widgets.peaks import _numpy
+from mi_widgets.peaks._engines import _numpy
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
 

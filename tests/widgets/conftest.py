@@ -29,7 +29,7 @@ def _make_cube(shape: tuple[int, ...] = (5, 6), n: int = 80, seed: int = 0) -> x
 @pytest.fixture(scope="session", autouse=True)
 def _one_engine() -> None:
     """Wait for numba, so that a test does not see one engine before it is compiled and the other one after."""
-    from mi_widgets.peaks._engine import resolve_engine
+    from mi_widgets.peaks._engines._door import resolve_engine
 
     resolve_engine("auto", wait=120.0)
 

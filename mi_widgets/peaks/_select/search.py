@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import xlogy
 
-from mi_widgets.peaks import _numpy, _starts
-from mi_widgets.peaks._engine import MAX_ITER, Fitted, fit_block
+from mi_widgets.peaks import _starts
+from mi_widgets.peaks._engines import _numpy
+from mi_widgets.peaks._engines._door import MAX_ITER, Fitted, fit_block
 from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
 

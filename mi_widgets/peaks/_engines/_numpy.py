@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import wofz
 
-from mi_widgets.peaks import _numpy_doniach, _numpy_tougaard
+from mi_widgets.peaks._engines import _numpy_doniach, _numpy_tougaard
 from mi_widgets.peaks._shapes import (
     ASYMMETRIC_PSEUDO_VOIGT,
     CONSTANT,

@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from scipy.special import factorial
 
-from mi_widgets.peaks._numba_functions import OPTIONS
-from mi_widgets.peaks._numpy_doniach import FAR, GROWTH, N_BACK, N_NEAR, N_ORIGIN, N_SERIES, N_STEP, N_TERMS
+from mi_widgets.peaks._engines._numba_functions import OPTIONS
+from mi_widgets.peaks._engines._numpy_doniach import FAR, GROWTH, N_BACK, N_NEAR, N_ORIGIN, N_SERIES, N_STEP, N_TERMS
 
 MOST = N_NEAR + 40  # segments: enough for 1e7 standard deviations
 _M, _N = np.arange(N_SERIES)[:, None], np.arange(N_TERMS)

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from mi_widgets.errors import MissingDependencyError, ParameterError
-from mi_widgets.peaks import _numpy
+from mi_widgets.peaks._engines import _numpy
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
 
@@ -51,7 +51,7 @@ class Fitted:
 @cache
 def _numba_engine() -> ModuleType | None:
     try:
-        from mi_widgets.peaks import _numba
+        from mi_widgets.peaks._engines import _numba
     except (ImportError, RuntimeError):  # not installed, or nowhere to keep its cache
         return None
     return _numba

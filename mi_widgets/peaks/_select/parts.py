@@ -8,7 +8,7 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.peaks._dataset import history
-from mi_widgets.peaks._select_run import Selection
+from mi_widgets.peaks._select.run import Selection
 from mi_widgets.runs import Part
 
 PART_SECONDS, COPY_SHARE = 0.3, 0.1  # results of a large map are large: at most this share of the time goes into them

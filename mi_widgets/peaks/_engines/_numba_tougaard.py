@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from mi_widgets.peaks._numba_functions import OPTIONS
+from mi_widgets.peaks._engines._numba_functions import OPTIONS
 from mi_widgets.peaks._shapes import TOUGAARD
 
 EVEN = 1e-7  # of a step: how far channels may stand from an even grid to be taken for one

@@ -8,14 +8,14 @@ import numpy as np
 
 from mi_widgets.peaks._build import Known, build_fit
 from mi_widgets.peaks._checks import Prepared
-from mi_widgets.peaks._engine import resolve_engine
+from mi_widgets.peaks._engines._door import resolve_engine
+from mi_widgets.peaks._engines._threads import n_threads, side_by_side
 from mi_widgets.peaks._model import Model
-from mi_widgets.peaks._select_data import Source
-from mi_widgets.peaks._select_judge import SUSPECT_MAP_SIGMA, SUSPECT_SIGMA, choose, of_the_map, residual_test
-from mi_widgets.peaks._select_search import Ladder, Rungs
+from mi_widgets.peaks._select.data import Source
+from mi_widgets.peaks._select.judge import SUSPECT_MAP_SIGMA, SUSPECT_SIGMA, choose, of_the_map, residual_test
+from mi_widgets.peaks._select.search import Ladder, Rungs
 from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES
 from mi_widgets.peaks._starts import spread_rows
-from mi_widgets.peaks._threads import n_threads, side_by_side
 from mi_widgets.runs import block_size
 
 Family = tuple[str, str]

@@ -8,9 +8,9 @@ import math
 
 from numba import njit
 
-from mi_widgets.peaks._numba_doniach import add_doniach, doniach_rows
-from mi_widgets.peaks._numba_functions import OPTIONS, exp, faddeeva
-from mi_widgets.peaks._numba_tougaard import kernels, scatter, tougaard_rows
+from mi_widgets.peaks._engines._numba_doniach import add_doniach, doniach_rows
+from mi_widgets.peaks._engines._numba_functions import OPTIONS, exp, faddeeva
+from mi_widgets.peaks._engines._numba_tougaard import kernels, scatter, tougaard_rows
 from mi_widgets.peaks._shapes import (
     ASYMMETRIC_PSEUDO_VOIGT,
     CONSTANT,

@@ -8,9 +8,9 @@ import math
 import numpy as np
 from numba import njit
 
-from mi_widgets.peaks._numba_curves import jacobian, model
-from mi_widgets.peaks._numba_functions import OPTIONS, as_bits, log
-from mi_widgets.peaks._numba_tougaard import room
+from mi_widgets.peaks._engines._numba_curves import jacobian, model
+from mi_widgets.peaks._engines._numba_functions import OPTIONS, as_bits, log
+from mi_widgets.peaks._engines._numba_tougaard import room
 
 
 @njit(**OPTIONS)
@@ -209,7 +209,7 @@ def fit_rows(
     x, ys, ws, qs, low, high, slot, factor, offset, shapes, kind, rising, poisson, max_iter, tol, damping0,
     cost, n_iter, cov, converged,
 ):  # fmt: skip
-    """Fit spectra one by one, in place; see `mi_widgets.peaks._engine` for the arguments."""
+    """Fit spectra one by one, in place; see `mi_widgets.peaks._engines._door` for the arguments."""
     n_all, n, n_full = x.size, low.size, slot.size
     tied = n < n_full
     full, p_full, dx = np.empty((n_full, n_all)), np.empty(n_full), np.empty(n_all)

@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 from scipy import ndimage, stats
 
-from mi_widgets.peaks import _numpy
+from mi_widgets.peaks._engines import _numpy
 from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
-from mi_widgets.peaks._select_search import deviance
+from mi_widgets.peaks._select.search import deviance
 
 SUSPECT_SIGMA, LARGE_SIGMA, SUSPECT_MAP_SIGMA = 4.5, 5.5, 6.0
 MOST = 1024  # spectra that count for the map as a whole: with more, the smallest of flaws would be significant
