@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 import chromium
 from harness import CHROMIUM_ARGS, PROBE, jupyter_server, run_notebook, timed_click, wait_for_canvases
 
-MAP, SPECTRUM = 0, 2  # canvases in page order
+MAP, SPECTRUM, CANVASES = 0, 4, 8  # canvases in page order, and their number
 CELL = """
 from mi_widgets import PeakMapper, datasets
 mapper = PeakMapper(datasets.load_spectral_map().spectra, params={"n_peaks": 2})
@@ -44,7 +44,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
             page.add_init_script(PROBE)
             run_notebook(page, server, "page", CELL)
-            wait_for_canvases(page, 6)
+            wait_for_canvases(page, CANVASES)
             page.wait_for_timeout(1500)
             clicks(page, 5)  # warm
             for name in ("data alone", "data and fit"):

@@ -23,7 +23,7 @@ STATES = ("idle", "running", "done", "cancelled", "failed")
 _log = logging.getLogger("mi_widgets")
 
 
-class _ByIdentity(traitlets.Any):
+class ByIdentity(traitlets.Any):
     """A trait whose change is seen by identity: two Datasets compare to a Dataset, which is no answer."""
 
     allow_none = False  # else None would pass without the checks of the widget
@@ -69,10 +69,10 @@ class Explorer(ipw.VBox):
     A subclass gives `_parts` (the work), `_make_code`, `_check_params`, and draws in `_draw_result`.
     """
 
-    data = _ByIdentity(None)
+    data = ByIdentity(None)
     params: Any = traitlets.Dict()
     selection: Any = traitlets.Dict()
-    result = _ByIdentity(None, allow_none=True)
+    result = ByIdentity(None, allow_none=True)
     state = traitlets.Enum(STATES, "idle")
     code = traitlets.Unicode("")
 

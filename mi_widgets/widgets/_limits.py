@@ -86,9 +86,9 @@ class LimitsPanel(ipw.VBox):
             figure = self.view.figure("histogram")
             figure.x_range.update(start=low, end=high)
             top = float(np.max(self.view.part("histogram").handles["source"].data["top"], initial=1.0))
-            figure.y_range.update(start=0, end=1.08 * top)
+            figure.y_range.update(start=-0.06 * top, end=1.14 * top)
             figure.xaxis.axis_label = plain(text)
-            self._box.update(left=self.now[0], right=self.now[1], visible=True)
+            self._box.update(left=self.now[0], right=self.now[1], bottom=0.0, top=1.06 * top, visible=True)
         self._enable(True)
         return self.now
 

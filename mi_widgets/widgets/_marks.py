@@ -44,14 +44,14 @@ class Marks:
         self._add_spots(view, figure)
 
     def _add_spots(self, view: View, figure: Any) -> None:
-        frames = {
+        frames: dict[str, dict[str, Any]] = {
             "region": {"fill_alpha": 0.12, "fill_color": "white", "line_color": "white"},
             "pin frame": {"fill_color": None, "line_color": PIN_COLOR, "level": "overlay"},
         }
         for name, style in frames.items():
             box = figure.quad(*_SIDES, source={s: [] for s in _SIDES}, line_width=2, **style)
             view.add(name, figure, box)
-        spots = {
+        spots: dict[str, dict[str, Any]] = {
             "halo": {"line_color": "#111111", "line_width": 4, "line_alpha": 0.55, "fill_alpha": 0},
             "pointer": {"line_color": "white", "line_width": 2, "fill_alpha": 0},
             "pin": {"line_color": "white", "line_width": 1.5, "fill_color": PIN_COLOR, "marker": "diamond"},

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.runs import Part
 from mi_widgets.widgets._checked import checked_dim
-from mi_widgets.widgets._explorer import Explorer
+from mi_widgets.widgets._explorer import ByIdentity, Explorer
 from mi_widgets.widgets._fields import Quiet
 from mi_widgets.widgets._history import History, Snapshot
 from mi_widgets.widgets._intensity import IntensityPainter
@@ -28,8 +28,8 @@ class PeakBase(Explorer):
     window: Any = traitlets.Tuple(default_value=None, allow_none=True)
     color_limits: Any = traitlets.Tuple(default_value=None, allow_none=True)
     pinned: Any = traitlets.Dict()
-    pixel_result = traitlets.Any(None, allow_none=True)
-    n_peaks_result = traitlets.Any(None, allow_none=True)
+    pixel_result = ByIdentity(None, allow_none=True)
+    n_peaks_result = ByIdentity(None, allow_none=True)
     n_peaks_code = traitlets.Unicode("")
     all_code = traitlets.Unicode("")
     preview = traitlets.Bool(True)
@@ -196,7 +196,10 @@ class PeakBase(Explorer):
     # ---- pointing ------------------------------------------------------------------------------------------
 
     def _point(self, labels: Mapping[str, Any]) -> None:
-        self.selection = dict(self.selection) | dict(labels)
+        try:
+            self.selection = dict(self.selection) | dict(labels)
+        finally:
+            self.pixel.show(self.selection)  # also where what was typed is no pixel
 
     def _selection_shown(self) -> None:
         self.pixel_result = None

@@ -110,6 +110,13 @@ class FitCall:
             )
         return low, high
 
+    def check_start(self, start: Mapping[str, Any] | None) -> None:
+        """Raise `ParameterError` for a position that is not on the axis."""
+        low, high = float(self._axis.min()), float(self._axis.max())
+        for x in np.atleast_1d((start or {}).get("center", [])):
+            if not low <= x <= high:
+                raise ParameterError(f"start: the position {x:g} is not on the axis, from {low:g} to {high:g}.")
+
     def _where(self, window: Any) -> dict[str, slice]:
         low, high = (float(v) for v in window)
         return {self.dim: slice(low, high) if self._ascending else slice(high, low)}

@@ -181,7 +181,7 @@ class Page {
       const patch = this.doc.create_json_patch(this.latest(this.out));
       this.out = [];
       this.unanswered = Date.now();
-      this.model.send({ k: "patch", vid: this.id, seq: ++this.seq, patch: JSON.stringify(patch) });
+      if (!this.send({ k: "patch", seq: ++this.seq, patch: JSON.stringify(patch) })) return;
       clearTimeout(this.nudge);
       this.nudge = setTimeout(() => this.post(), UNANSWERED_MS + 50);
     });
@@ -227,7 +227,7 @@ class Page {
     const root = [...this.views][0];
     const blob = await root.export(format, true).to_blob();
     const data = new Uint8Array(await blob.arrayBuffer());
-    this.model.send({ k: "figure", rid, vid: this.id }, undefined, [data]);
+    this.send({ k: "figure", rid }, [data]);
   }
 
   key(event) {
@@ -235,7 +235,16 @@ class Page {
     if (!(key.startsWith("Arrow") || key === "p") || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    this.model.send({ k: "key", vid: this.id, key, shift: event.shiftKey });
+    this.send({ k: "key", key, shift: event.shiftKey });
+  }
+
+  // After a restart of the kernel nothing can be sent any more: say so where the user looks.
+  send(message, buffers) {
+    try { this.model.send({ ...message, vid: this.id }, undefined, buffers); } catch {
+      if (!this.closed) this.say("The kernel of this widget is gone. Run the cell again.", true);
+      return false;
+    }
+    return true;
   }
 
   say(text, bad = false) {
@@ -251,7 +260,7 @@ class Page {
     const again = Object.assign(document.createElement("button"), { textContent: "Try again" });
     again.onclick = () => { this.say(""); this.open().catch((e) => this.fail(e)); };
     this.note.append(again);
-    this.model.send({ k: "failed", vid: this.id, text: String(error?.stack ?? error) });
+    this.send({ k: "failed", text: String(error?.stack ?? error) });
   }
 
   clear() {
@@ -267,7 +276,7 @@ class Page {
     clearTimeout(this.nudge);
     this.resized.disconnect();
     this.model.off("msg:custom", this.listen);
-    this.model.send({ k: "gone", vid: this.id });
+    this.send({ k: "gone" });
     this.clear();
     this.el.replaceChildren();
   }

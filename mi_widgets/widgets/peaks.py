@@ -78,7 +78,10 @@ class PeakMapper(PeakBase):
         return dict(DEFAULTS)
 
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        return check_params(params)
+        params = check_params(params)
+        self.call.window(params["window"])
+        self.call.check_start(params["start"])
+        return params
 
     # ---- the fit -------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from harness import (
     canvas_hash,
     click_canvas,
     drag_canvas,
+    run_all,
     run_notebook,
     timed_click,
     wait_for_canvases,
@@ -20,7 +21,7 @@ from harness import (
 )
 from playwright.sync_api import Page, expect
 
-MAP, MAP_OVERLAY, SPECTRUM = 0, 1, 2  # canvases in page order: map, spectrum, residual, two layers each
+MAP, HISTOGRAM, SPECTRUM, CANVASES = 0, 2, 4, 8  # in page order: map, histogram, spectrum, residual, two layers each
 SETTLE = 700  # ms, for animations of the page
 
 OPEN = """
@@ -57,7 +58,7 @@ FAILING = """
 
 def open_mapper(page: Page, server: Server, name: str, cell: str = OPEN) -> None:
     run_notebook(page, server, name, cell)
-    wait_for_canvases(page, 6)
+    wait_for_canvases(page, CANVASES)
     page.wait_for_timeout(SETTLE)
     bring_up(page)
 
@@ -69,6 +70,25 @@ def bring_up(page: Page) -> None:
 
 def field(page: Page, caption: str, number: int = 0) -> str:
     return page.locator(".mi-field", has_text=re.compile(rf"^{caption}")).locator("input").nth(number).input_value()
+
+
+def place_of(page: Page, kind: str, attribute: str, renderers: int | None = None) -> float:
+    """Where an annotation that can be dragged stands, as a fraction of the width of its canvas."""
+    return float(page.evaluate(
+        """([kind, attribute, renderers]) => {
+          const views = [...Object.values(globalThis.Bokeh).find((b) => b?.index).index];
+          for (const view of views) {
+            const figures = (v) => (v.frame && v.model.center ? [v] : (v.child_views ?? []).flatMap(figures));
+            for (const f of figures(view)) {
+              const found = f.model.center.find((m) => m.type === kind && m.editable && m.visible);
+              if (found && (renderers === null || f.model.renderers.length === renderers))
+                return f.frame.x_scale.compute(found[attribute]) / f.el.getBoundingClientRect().width;
+            }
+          }
+          return NaN;
+        }""",
+        [kind, attribute, renderers],
+    ))  # fmt: skip
 
 
 def wait_for_state(page: Page, state: str) -> None:
@@ -92,13 +112,13 @@ def test_point_drag_fit_and_look(page: Page, lab: Server, screenshot: Callable[.
     drag_canvas(page, SPECTRUM, (0.45, 0.5), (0.6, 0.5))
     wait_for_change(page, MAP, before)
     page.wait_for_timeout(SETTLE)
-    low, high = float(field(page, "intensity window")), float(field(page, "intensity window", 1))
+    low, high = float(field(page, "window")), float(field(page, "window", 1))
     assert low < high
     before = canvas_hash(page, MAP)
     drag_canvas(page, SPECTRUM, (0.52, 0.5), (0.62, 0.5), steps=10)  # from inside: the window itself moves
     wait_for_change(page, MAP, before)
     page.wait_for_timeout(SETTLE)
-    assert float(field(page, "intensity window")) > low
+    assert float(field(page, "window")) > low
 
     button(page, "Fit pixel")
     page.locator(".mi-table-note", has_text="this pixel alone").wait_for()
@@ -130,6 +150,58 @@ def test_point_drag_fit_and_look(page: Page, lab: Server, screenshot: Callable[.
     page.wait_for_timeout(2 * SETTLE)
     cell = page.evaluate("() => document.querySelector('.mi-explorer').getBoundingClientRect().right")
     assert page.evaluate("() => Math.max(...__mi.canvases().map((c) => c.getBoundingClientRect().right))") <= cell + 4
+
+
+def test_starts_colours_pin_and_undo(page: Page, lab: Server) -> None:
+    open_mapper(
+        page, lab, "gestures", OPEN.replace("load_spectral_map().spectra", "load_spectral_map().spectra[:16, :16]")
+    )
+    button(page, "Fit map")
+    wait_for_state(page, "done")
+    page.wait_for_timeout(SETTLE)
+    low = float(field(page, "colours"))
+    before = canvas_hash(page, MAP)
+    end = place_of(page, "BoxAnnotation", "left", renderers=1)
+    drag_canvas(page, HISTOGRAM, (end, 0.3), (end + 0.15, 0.3))  # the lower end of the colours
+    wait_for_change(page, MAP, before)
+    page.wait_for_timeout(SETTLE)
+    assert float(field(page, "colours")) > low
+    button(page, "auto")
+    page.wait_for_timeout(SETTLE)
+    assert float(field(page, "colours")) == low
+
+    button(page, "drag")
+    page.wait_for_timeout(2 * SETTLE)
+    at = place_of(page, "Span", "location")
+    drag_canvas(page, SPECTRUM, (at, 0.5), (at + 0.08, 0.5))
+    page.locator(".mi-table-note", has_text="this pixel alone").wait_for()
+    typed = field(page, "start positions").split(",")
+    assert len(typed) == 2
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_timeout(SETTLE)
+    assert field(page, "start positions") == ""
+    expect(page.locator(".mi-error")).to_have_count(0)
+
+    before = canvas_hash(page, SPECTRUM)
+    click_canvas(page, MAP, (0.3, 0.4))
+    wait_for_change(page, SPECTRUM, before)
+    page.keyboard.press("p")
+    page.get_by_role("button", name="Unpin").wait_for()
+    click_canvas(page, MAP, (0.5, 0.6))
+    expect(page.locator(".mi-pinned")).to_contain_text("pinned: spectrum at")
+    expect(page.locator(".mi-table")).to_have_count(2)
+    page.keyboard.press("p")
+    expect(page.locator(".mi-pinned")).to_have_count(0)
+
+    drag_canvas(page, MAP, (0.3, 0.3), (0.5, 0.5))
+    button(page, "Fit mean")
+    expect(page.locator(".mi-table-note").first).to_contain_text("spectra fitted, values per spectrum")
+    button(page, "Count peaks")
+    page.get_by_role("button", name=re.compile(r"^use \d peak")).click()
+    click_canvas(page, MAP, (0.5, 0.6))
+    page.locator(".mi-evidence").wait_for()
+    wait_for_state(page, "done")
+    expect(page.locator(".mi-error")).to_have_count(0)
 
 
 def test_cancel_keeps_the_part_and_second_clicks_do_no_harm(page: Page, lab: Server) -> None:
@@ -175,7 +247,7 @@ def test_reload_and_go_on(page: Page, lab: Server, page_errors: list[str]) -> No
     page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
     page.goto(page.url.replace("&reset", "").replace("?reset", ""))
     wait_for_kernel(page)
-    wait_for_canvases(page, 6)
+    wait_for_canvases(page, CANVASES)
     page.wait_for_timeout(SETTLE)
     wait_for_state(page, "done")
     bring_up(page)
@@ -185,20 +257,37 @@ def test_reload_and_go_on(page: Page, lab: Server, page_errors: list[str]) -> No
     page_errors[:] = [e for e in page_errors if "403" not in e]  # Lab itself, opened without its token
 
 
+def test_restarted_kernel_is_told_and_the_cell_runs_again(page: Page, lab: Server, page_errors: list[str]) -> None:
+    open_mapper(page, lab, "restart")
+    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }")
+    wait_for_kernel(page)
+    click_canvas(page, MAP, (0.3, 0.3))
+    expect(page.locator(".mi-view-note.mi-bad").first).to_contain_text("Run the cell again")
+    assert not [e for e in page_errors if "uncaught" in e]
+    page_errors[:] = [e for e in page_errors if "Cannot send" not in e]
+    run_all(page)
+    wait_for_canvases(page, CANVASES)
+    page.wait_for_timeout(SETTLE)
+    bring_up(page)
+    before = canvas_hash(page, SPECTRUM)
+    click_canvas(page, MAP, (0.35, 0.35))
+    wait_for_change(page, SPECTRUM, before)
+
+
 def test_the_same_widget_twice(page: Page, lab: Server) -> None:
     run_notebook(page, lab, "twice", OPEN, "mapper")
-    wait_for_canvases(page, 12)
+    wait_for_canvases(page, 2 * CANVASES)
     page.wait_for_timeout(SETTLE)
-    first, second = canvas_hash(page, SPECTRUM), canvas_hash(page, 6 + SPECTRUM)
+    first, second = canvas_hash(page, SPECTRUM), canvas_hash(page, CANVASES + SPECTRUM)
     click_canvas(page, MAP, (0.4, 0.4))
     wait_for_change(page, SPECTRUM, first)
-    wait_for_change(page, 6 + SPECTRUM, second)
+    wait_for_change(page, CANVASES + SPECTRUM, second)
     assert page.evaluate("() => document.querySelectorAll('script[src^=blob]').length") <= 1, "BokehJS once per page"
 
 
 def test_text_from_the_data_is_shown_not_run_and_failures_are_told(page: Page, lab: Server) -> None:
     run_notebook(page, lab, "nasty", NASTY, FAILING)
-    wait_for_canvases(page, 12)
+    wait_for_canvases(page, 2 * CANVASES)
     page.wait_for_timeout(SETTLE)
     button(page, "Fit map")
     wait_for_state(page, "done")
