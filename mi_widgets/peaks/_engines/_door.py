@@ -16,7 +16,7 @@ __all__ = ["Fitted", "fit_block", "resolve_engine"]
 
 MAX_ITER, DAMPING = 200, 0.1
 COMPILE_SECONDS = 600.0
-TOLERANCE = 1e-3  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
+TOLERANCE = 1e-5  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
 
 
 @dataclass
