@@ -1,0 +1,142 @@
+"""Where the frames of a text trajectory begin, found without reading them."""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mi_widgets.errors import DataError, FileFormatError
+from mi_widgets.structure._text import Format
+
+__all__ = ["Index", "build_index"]
+
+_HEAD, _SAMPLES = 65_536, 64
+
+
+@dataclass(frozen=True)
+class Index:
+    """Offsets of frames.
+
+    Attributes
+    ----------
+    n_frames, n_atoms : int
+    first, length : int
+        Where frame 0 begins, and the length of each, where all are of one length.
+    offsets : (n_frames + 1,) or None
+        Otherwise, where each begins, and the end of the last.
+    header : bytes
+        What all frames share.
+    rest : int
+        Bytes behind the last whole frame: the file was cut off while it was written.
+    """
+
+    n_frames: int
+    n_atoms: int
+    first: int
+    length: int
+    offsets: np.ndarray | None
+    header: bytes
+    rest: int
+
+    def span(self, frame: int) -> tuple[int, int]:
+        """Where a frame begins and ends."""
+        if self.offsets is None:
+            return self.first + frame * self.length, self.first + (frame + 1) * self.length
+        return int(self.offsets[frame]), int(self.offsets[frame + 1])
+
+
+def build_index(path: Path, layout: Format) -> Index:
+    """Find the frames of a file: frames of one length by arithmetic and samples, others from one to the next.
+
+    Only the first frame is read, and where frames differ in length the first bytes of each.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise FileFormatError(f"{path.name} is empty.")
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        shared, n_lines, n_atoms = layout.lines(view[:_HEAD])
+        if 2 * n_atoms > size:
+            raise FileFormatError(
+                f"{path.name} says it holds {n_atoms} atoms but has {size} bytes: it is damaged or cut off."
+            )
+        first = _after(view, 0, shared)
+        stop = _after(view, first, n_lines)
+        if shared or layout.name == "xdatcar":
+            shared, n_lines, n_atoms = layout.lines(view[: stop + _HEAD])
+            first = _after(view, 0, shared)
+            stop = _after(view, first, n_lines)
+        found = view[first:stop].count(b"\n") + (stop == size and view[size - 1 : size] != b"\n")
+        if found < n_lines:
+            raise FileFormatError(
+                f"{path.name} ends in its first frame: {n_lines} lines expected, {found} found. Copy it again."
+            )
+        marker, header = layout.marker(view[first : first + 4096]), view[:first]
+        length = stop - first
+        whole = size + (view[size - 1 : size] != b"\n") - first
+        n = whole // length
+        if _equal(view, first, length, n, marker):
+            rest = whole - n * length
+            tail = view[first + n * length : size]
+            if not tail.strip():
+                return Index(n, n_atoms, first, length, None, header, 0)
+            if tail.startswith(marker[: len(tail)]):
+                return Index(n, n_atoms, first, length, None, header, rest)
+        offsets = _walk(view, first, length, marker)
+        return _finish(view, path, offsets, n_lines, n_atoms, header)
+
+
+def _after(view: mmap.mmap, start: int, n_lines: int) -> int:
+    """Position behind a number of lines, or the end."""
+    for _ in range(n_lines):
+        start = view.find(b"\n", start) + 1
+        if start == 0:
+            return len(view)
+    return start
+
+
+def _equal(view: mmap.mmap, first: int, length: int, n: int, marker: bytes) -> bool:
+    """Whether frames begin where they would if all had one length: looked at in places all over the file."""
+    samples = np.unique(np.concatenate([np.linspace(0, n - 1, _SAMPLES).astype(int), np.arange(min(n, 8))]))
+    for k in samples:
+        start = first + int(k) * length
+        if view[start : start + len(marker)] != marker or (start and view[start - 1 : start] != b"\n"):
+            return False
+    return True
+
+
+def _walk(view: mmap.mmap, first: int, length: int, marker: bytes) -> list[int]:
+    """Starts of frames, each looked for near where the last one's length puts it."""
+    offsets, at, text = [first], first, b"\n" + marker
+    while True:
+        found = view.find(text, at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64)
+        if found < 0:  # of quite another length
+            found = view.find(text, at + 1)
+        if found < 0:
+            return offsets
+        length, at = found + 1 - at, found + 1
+        offsets.append(at)
+
+
+def _finish(view: mmap.mmap, path: Path, offsets: list[int], n_lines: int, n_atoms: int, header: bytes) -> Index:
+    size = len(view)
+    last = view[offsets[-1] : size]
+    stop, rest = size, 0
+    text = last.rstrip()
+    lines = text.count(b"\n") + 1
+    if lines < n_lines:
+        rest = len(last)
+        stop = offsets.pop()
+    elif lines > n_lines:
+        stop = _after(view, offsets[-1], n_lines)
+        words = view[stop : stop + 64].split(b"\n")[0].strip()
+        number = len(offsets)
+        if words.isdigit():
+            raise DataError(
+                f"{path.name}: frame {number} has {int(words)} atoms, frame 0 has {n_atoms}. A trajectory keeps its "
+                f"atoms; read such frames one by one, read_structure(path, frame={number})."
+            )
+        rest = size - stop
+    if not offsets:
+        raise FileFormatError(f"{path.name} holds no whole frame.")
+    return Index(len(offsets), n_atoms, offsets[0], 0, np.array([*offsets, stop]), header, rest)
