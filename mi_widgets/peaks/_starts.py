@@ -5,6 +5,7 @@ Nothing is handed on from pixel to pixel in a row, so one bad pixel cannot spoil
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
@@ -78,7 +79,7 @@ def pursue(problem: Problem, y: np.ndarray, recipe: Recipe) -> np.ndarray:
     if model.background != "none":
         ramp = (x - problem.axis[0]) / (problem.axis[-1] - problem.axis[0])
         rest -= left[:, None] + (right - left)[:, None] * ramp
-    centers, templates, peak = _templates(x, width)
+    centers, templates, peak = _templates(x.tobytes(), width)
     low, high = problem.low[model.columns("center")], problem.high[model.columns("center")]
     least = 1e-3 * np.abs(rest).max(axis=1)
     sign = np.where(problem.high[model.columns("amplitude")] <= 0, -1.0, 1.0)  # bounds may ask for dips
@@ -182,8 +183,10 @@ def _median(y: np.ndarray) -> np.ndarray:
     return out
 
 
-def _templates(x: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@lru_cache(maxsize=32)  # the same for every share of a map, and for every fit after a change
+def _templates(axis: bytes, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places three to the half width, Gaussian templates of unit norm there, and the height of each."""
+    x = np.frombuffer(axis)
     margin = 0.03 * (x[-1] - x[0])
     n = int(np.clip((x[-1] - x[0] - 2 * margin) / (width / 3), 8, x.size)) if x.size > 8 else x.size
     centers = np.linspace(x[0] + margin, x[-1] - margin, n)
