@@ -186,9 +186,10 @@ def _dump_parse(_header: bytes, data: bytes) -> Frame:
             f"LAMMPS dump: no positions (x y z, xu yu zu, xs ys zs) among the columns {' '.join(names)}."
         )
     arrays = {}
-    for kind, keys in (("velocity", ("vx", "vy", "vz")), ("force", ("fx", "fy", "fz")), ("image", ("ix", "iy", "iz"))):
+    for name, three in (("velocity", ("vx", "vy", "vz")), ("force", ("fx", "fy", "fz")), ("image", ("ix", "iy", "iz"))):
+        keys = list(three)
         if all(k in columns for k in keys):
-            arrays[kind] = np.stack([columns.pop(k).astype(float) for k in keys], axis=1)
+            arrays[name] = np.stack([columns.pop(k).astype(float) for k in keys], axis=1)
     elements = [w.decode() for w in columns.pop("element")] if "element" in columns else ["X"] * n
     for name, words in columns.items():
         arrays[name] = words.astype(np.int64) if name in ("id", "type", "mol") else _number_or_text(words)

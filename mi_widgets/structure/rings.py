@@ -1,0 +1,132 @@
+"""Rings in networks."""
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.errors import ParameterError
+from mi_widgets.structure._check import finish, one_frame
+from mi_widgets.structure._neighbors import Pairs, resolve_engine
+from mi_widgets.structure._rings import Network
+from mi_widgets.structure._rings import king_rings as find_rings
+from mi_widgets.structure.neighbors import Cutoff, Engine, _Limits
+
+__all__ = ["king_rings"]
+
+
+def king_rings(
+    structure: xr.Dataset,
+    cutoff: Cutoff = None,
+    *,
+    nodes: str | None = None,
+    bridges: str | None = None,
+    max_size: int = 16,
+    by: str = "element",
+    engine: Engine = "auto",
+) -> xr.Dataset:
+    """Count the rings of a network by King's criterion [1]_.
+
+    For every node and every two of its neighbours, the shortest rings that hold all three are found. Ways are followed
+    through the images of the cell, so that a way that only closes across its faces is no ring, however small the cell.
+
+    Parameters
+    ----------
+    structure : xarray.Dataset
+        One structure.
+    cutoff : float, mapping or None
+        Who is bonded, as in `neighbor_list`.
+    nodes : str, optional
+        Species of the nodes of the network; by default all atoms.
+    bridges : str, optional
+        Species that links nodes: two nodes are neighbours where such an atom is bonded to both. ``nodes="Si",
+        bridges="O"`` gives rings of silica, whose size is the number of Si.
+    max_size : int
+        Largest ring looked for (3 to 40); time grows quickly with it where rings are large or absent.
+    by : str
+        Per-atom array that species are values of.
+    engine : {"auto", "numba", "numpy"}
+        As in `neighbor_list`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``ring_size`` (number of nodes):
+
+        - ``n_pairs``, count: pairs of neighbours of a node whose shortest ring has this size
+        - ``n_rings``, count: different rings in the cell
+        - ``rings_per_node``, 1: n_rings over the number of nodes
+        - ``n_open_pairs`` (no dims), count: pairs without a ring up to `max_size`
+        - ``n_nodes`` (no dims), count
+
+    Raises
+    ------
+    LabelError, DataError
+        As in `neighbor_list`.
+    ParameterError
+        There is no such species, or `max_size` is out of range.
+
+    References
+    ----------
+    .. [1] S. V. King, Nature 213, 1112 (1967), doi:10.1038/2131112a0; S. Le Roux and P. Jund (2010),
+       doi:10.1016/j.commatsci.2010.04.023
+
+    Examples
+    --------
+    >>> from mi_widgets.labels import label_structure
+    >>> diamond = label_structure(np.array([[0, 0, 0], [0.89, 0.89, 0.89]]), ["C", "C"], cell=1.78 * (1 - np.eye(3)))
+    >>> found = king_rings(diamond, 1.7)
+    >>> found.n_rings.sel(ring_size=6).item(), found.n_pairs.sel(ring_size=6).item()
+    (4, 12)
+    """
+    who = "king_rings"
+    if isinstance(max_size, bool) or not 3 <= int(max_size) <= 40:
+        raise ParameterError(f"{who}: max_size must be 3 to 40; got {max_size}.")
+    if bridges is not None and nodes is None:
+        raise ParameterError(f"{who}: bridges={bridges!r} needs nodes=, such as nodes='Si'.")
+    position, cell, pbc = one_frame(structure, who=who)
+    limits = _Limits(structure, cutoff, by, who)
+    pairs = limits.find(position, cell, pbc, resolve_engine(engine))
+    is_node = np.ones(len(position), bool) if nodes is None else limits.kind == limits.number(nodes)
+    network = _network(pairs, is_node, None if bridges is None else limits.kind == limits.number(bridges))
+    counts, rings, open_pairs = find_rings(network, int(max_size))
+    sizes = np.arange(3, int(max_size) + 1)
+    number = np.array([len(rings.get(int(s), ())) for s in sizes])
+    per_node = number / max(len(network), 1)
+    ds = xr.Dataset(
+        {
+            "n_pairs": ("ring_size", np.array(counts)[3:], {"units": "count", "long_name": "pairs of neighbours"}),
+            "n_rings": ("ring_size", number, {"units": "count", "long_name": "rings"}),
+            "rings_per_node": (
+                "ring_size",
+                per_node,
+                {"units": "1", "long_name": "rings per node"},
+            ),
+            "n_open_pairs": ((), open_pairs, {"units": "count", "long_name": "pairs without a ring"}),
+            "n_nodes": ((), len(network), {"units": "count", "long_name": "nodes"}),
+        },
+        coords={"ring_size": ("ring_size", sizes, {"units": "1", "long_name": "ring size"})},
+    )
+    parameters = {"cutoff": limits.text, "nodes": nodes, "bridges": bridges, "max_size": int(max_size), "by": by}
+    return finish(ds, who, "King's rings", parameters)
+
+
+def _network(pairs: Pairs, is_node: np.ndarray, is_bridge: np.ndarray | None) -> Network:
+    """Neighbours of each node; where there are bridges, nodes that share one."""
+    number = np.cumsum(is_node) - 1
+    found: list[set[tuple[int, int, int, int]]] = [set() for _ in range(int(is_node.sum()))]
+    rows = zip(pairs.first.tolist(), pairs.second.tolist(), pairs.shift.tolist(), strict=True)
+    if is_bridge is None:
+        for i, j, (a, b, c) in rows:
+            if is_node[i] and is_node[j]:
+                found[number[i]].add((int(number[j]), a, b, c))
+        return [sorted(s) for s in found]
+    around: dict[int, list[tuple[int, list[int]]]] = {}
+    for i, j, shift in rows:
+        if is_bridge[i] and is_node[j]:
+            around.setdefault(i, []).append((int(number[j]), shift))
+    for ends in around.values():
+        for i, s in ends:
+            for j, t in ends:
+                step = (t[0] - s[0], t[1] - s[1], t[2] - s[2])
+                if (i, s) != (j, t):
+                    found[i].add((j, *step))
+    return [sorted(s) for s in found]
