@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.labels import axis_label
 
 __all__ = [
     "BACKGROUND_COLOR",
@@ -73,7 +72,7 @@ def plain(text: object) -> str:
 def text_of(da: xr.DataArray) -> str:
     """Name and unit of an array for an axis, such as ``"binding energy (eV)"``, safe to draw."""
     units = str(da.attrs.get("units") or "1")
-    name = axis_label(da.drop_attrs().assign_attrs(long_name=da.attrs.get("long_name") or da.name or ""))
+    name = str(da.attrs.get("long_name") or da.name or "")
     return plain(f"{name} ({nice_unit(units)})" if units != "1" else name)
 
 

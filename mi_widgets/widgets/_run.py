@@ -36,7 +36,7 @@ class Worker:
     lock : AppLock
         Held whenever one of the callbacks runs.
     on_part : callable
-        Called with each finished part, at most ten times a second, and with the last one.
+        Called with finished parts, at most ten times a second; `on_end` gets the last one.
     on_end : callable
         Called once for each job with ``"done"``, ``"cancelled"`` or ``"failed"``, the last part or None, and the
         exception or None.
@@ -105,7 +105,7 @@ class Worker:
                     if job.cancelled.is_set():
                         return
                     job.part = part
-                    if monotonic() - drawn >= _DRAW_EVERY or part.done >= part.total:
+                    if monotonic() - drawn >= _DRAW_EVERY:  # the last one is drawn when the job ends
                         self._on_part(part)
                         drawn = monotonic()
         except Exception as error:  # noqa: BLE001 - the text goes to the page; a thread has nobody else to tell
