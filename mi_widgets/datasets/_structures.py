@@ -278,18 +278,18 @@ def _spring_matrix(place: np.ndarray, side: int) -> np.ndarray:
     return out.reshape(3 * n, 3 * n)
 
 
-def make_silica(*, n_cells: int = 2, disorder: float = 0.5, seed: int | np.random.Generator | None = 0) -> xr.Dataset:
+def make_silica(*, n_cells: int = 2, disorder: float = 0.15, seed: int | np.random.Generator | None = 0) -> xr.Dataset:
     """Make a network of silica whose bonds are known: each Si has four O, each O two Si.
 
     Bonds of cristobalite's network are switched at random (F. Wooten, K. Winer and D. Weaire [1]_), and springs between
-    bonded atoms and along the edges of the tetrahedra are relaxed after each round.
+    bonded atoms and along the edges of the tetrahedra are relaxed after each round, other atoms being kept apart.
 
     Parameters
     ----------
     n_cells : int
         Cubic cells of eight Si along each edge (2 or 3).
     disorder : float
-        Switches for each Si; 0 is the crystal.
+        Switches for each Si, 0 to 0.2; 0 is the crystal. Bonds stay below 2.2 angstrom, other Si-O distances above.
     seed : int, numpy.random.Generator or None
         The same integer gives the same network.
 
@@ -315,15 +315,15 @@ def make_silica(*, n_cells: int = 2, disorder: float = 0.5, seed: int | np.rando
     >>> make_silica().sizes["atom"]
     192
     """
-    if n_cells not in (2, 3) or not 0 <= disorder <= 2:
-        raise ParameterError("make_silica: n_cells must be 2 or 3 and disorder 0 to 2.")
+    if n_cells not in (2, 3) or not 0 <= disorder <= 0.2:
+        raise ParameterError("make_silica: n_cells must be 2 or 3 and disorder 0 to 0.2.")
     rng = np.random.default_rng(seed)
     edge = 7.16 * n_cells
     silicon, links = _diamond(n_cells, 7.16)
     n = len(silicon)
     for _ in range(4 if disorder else 0):
         _switch(links, rng, round(disorder * n / 4))
-        silicon = _relax(silicon, np.array(links), np.full(len(links), 3.1), edge, _seconds(links, n), 5.06)
+        silicon = _relax(silicon, np.array(links), 3.1, edge, _seconds(links, n), 5.06, 4.3)
     ends = np.array(links)
     between = silicon[ends[:, 1]] - silicon[ends[:, 0]]
     between -= edge * np.round(between / edge)
@@ -332,7 +332,7 @@ def make_silica(*, n_cells: int = 2, disorder: float = 0.5, seed: int | np.rando
     bonds = np.concatenate([np.stack([ends[:, k], oxygen], axis=1) for k in (0, 1)])
     edges = _seconds([tuple(b) for b in bonds.tolist()], n + len(links), n)
     if disorder:
-        position = _relax(position, bonds, np.full(len(bonds), 1.61), edge, edges, 2.63)
+        position = _relax(position, bonds, 1.61, edge, edges, 2.63, 2.9)
     names = np.where(np.arange(len(position)) < n, "Si", "O")
     ds = label_structure(np.mod(position, edge), names, cell=np.eye(3) * edge)
     order = np.lexsort((bonds[:, 1], bonds[:, 0]))
@@ -388,28 +388,41 @@ def _seconds(links: list[tuple[int, int]], n: int, centres: int | None = None) -
 
 
 def _relax(
-    position: np.ndarray, bonds: np.ndarray, rest: np.ndarray, edge: float, others: np.ndarray, far: float
+    position: np.ndarray, bonds: np.ndarray, rest: float, edge: float, others: np.ndarray, far: float, apart: float
 ) -> np.ndarray:
-    """Lowest energy of springs along bonds, and weaker ones between second neighbours."""
+    """Lowest energy of springs along bonds, weaker ones between second neighbours, and all others kept apart."""
     from scipy.optimize import minimize
+    from scipy.spatial import cKDTree
 
-    ends = np.concatenate([bonds, others])
-    length = np.concatenate([rest, np.full(len(others), far)])
-    stiff = np.concatenate([np.ones(len(bonds)), np.full(len(others), 0.15)])
+    known = {(min(p), max(p)) for p in [*map(tuple, bonds.tolist()), *map(tuple, others.tolist())]}
+    for _ in range(8):
+        near = cKDTree(np.mod(position, edge), boxsize=edge).query_pairs(1.3 * apart)
+        crowd = np.array(sorted(near - known), dtype=int).reshape(-1, 2)
+        ends = np.concatenate([bonds, others, crowd])
+        count = (len(bonds), len(others), len(crowd))
+        length, stiff = np.repeat([rest, far, apart], count), np.repeat([1.0, 0.15, 0.3], count)
+        highest = np.repeat([np.inf, np.inf, 0.0], count)  # a crowd only pushes
+        found = minimize(
+            _springs, position.ravel(), (ends, length, stiff, highest, edge), jac=True, method="L-BFGS-B",
+            options={"maxiter": 100},
+        )  # fmt: skip
+        position = np.asarray(found.x).reshape(-1, 3)
+    return position
 
-    def energy(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        x = flat.reshape(-1, 3)
-        d = x[ends[:, 1]] - x[ends[:, 0]]
-        d -= edge * np.round(d / edge)
-        r = np.sqrt(np.square(d).sum(axis=1)) + 1e-12
-        pull = (stiff * (r - length) / r)[:, None] * d
-        gradient = np.zeros_like(x)
-        np.add.at(gradient, ends[:, 1], pull)
-        np.add.at(gradient, ends[:, 0], -pull)
-        return 0.5 * float((stiff * np.square(r - length)).sum()), gradient.ravel()
 
-    found = minimize(energy, position.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300})
-    return np.asarray(found.x).reshape(-1, 3)
+def _springs(
+    flat: np.ndarray, ends: np.ndarray, length: np.ndarray, stiff: np.ndarray, highest: np.ndarray, edge: float
+) -> tuple[float, np.ndarray]:
+    x = flat.reshape(-1, 3)
+    d = x[ends[:, 1]] - x[ends[:, 0]]
+    d -= edge * np.round(d / edge)
+    r = np.sqrt(np.square(d).sum(axis=1)) + 1e-12
+    stretch = np.minimum(r - length, highest)
+    pull = (stiff * stretch / r)[:, None] * d
+    gradient = np.zeros_like(x)
+    np.add.at(gradient, ends[:, 1], pull)
+    np.add.at(gradient, ends[:, 0], -pull)
+    return 0.5 * float((stiff * np.square(stretch)).sum()), gradient.ravel()
 
 
 def _finish(ds: xr.Dataset, function: str, title: str, parameters: dict[str, Any]) -> xr.Dataset:
