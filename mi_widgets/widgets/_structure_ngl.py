@@ -87,8 +87,8 @@ def check_nglview() -> str:
         return str(error)
     if asks != there:
         return (
-            f"nglview {version} asks the page for its front end {asks}, and the installed one is {there}: nglview's own "
-            f"widgets stay blank. Install one that fits: {INSTALL}"
+            f"nglview {version} asks the page for its front end {asks}, and the installed one is {there}: "
+            f"nglview's own widgets stay blank. Install one that fits: {INSTALL}"
         )
     return ""
 

@@ -1,0 +1,53 @@
+"""Distance, angle and dihedral of the atoms picked last, by the nearest images."""
+
+from itertools import product
+
+import numpy as np
+
+__all__ = ["chain", "measures"]
+
+_NEAR = np.array(list(product((-2, -1, 0, 1, 2), repeat=3)))
+
+
+def chain(points: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """The same points, each moved to the image that is nearest to the one before.
+
+    Parameters
+    ----------
+    points : (n, 3)
+    cell : (3, 3)
+    pbc : (3,) bool
+        Directions that repeat; their vectors must have a length.
+    """
+    out = np.array(points, dtype=float)
+    turns = np.unique(_NEAR * pbc, axis=0)
+    inverse = np.linalg.pinv(cell)
+    for k in range(1, len(out)):
+        step = out[k] - out[k - 1]
+        step = step - (np.round(step @ inverse) * pbc) @ cell  # near; a skewed cell may have one nearer still
+        choices = step + turns @ cell
+        out[k] = out[k - 1] + choices[np.argmin(np.einsum("ij,ij->i", choices, choices))]
+    return out
+
+
+def measures(points: np.ndarray) -> dict[str, float]:
+    """Distance (angstrom), angle and dihedral (degree) of the last two, three and four points of a chain.
+
+    The dihedral is positive for a clockwise turn from the first to the last, seen along the middle bond (IUPAC).
+    """
+    out: dict[str, float] = {}
+    p = np.asarray(points, dtype=float)
+    if len(p) < 2 or not np.isfinite(p).all():
+        return out
+    out["distance"] = float(np.linalg.norm(p[-1] - p[-2]))
+    if len(p) > 2:
+        a, b = p[-3] - p[-2], p[-1] - p[-2]
+        long = np.linalg.norm(a) * np.linalg.norm(b)
+        if long > 0:
+            out["angle"] = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
+    if len(p) > 3:
+        b1, b2, b3 = np.diff(p[-4:], axis=0)
+        n1, n2 = np.cross(b1, b2), np.cross(b2, b3)
+        if min(np.linalg.norm(n1), np.linalg.norm(n2)) > 1e-9:
+            out["dihedral"] = float(np.degrees(np.arctan2(b1 @ n2 * np.linalg.norm(b2), n1 @ n2)))
+    return out

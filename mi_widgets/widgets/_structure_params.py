@@ -1,0 +1,81 @@
+"""Parameters of the viewer and their checks."""
+
+from typing import Any
+
+import numpy as np
+
+from mi_widgets.errors import ParameterError
+from mi_widgets.plots.structures import PLANES, STYLES, check_repeat
+
+__all__ = ["DEFAULTS", "SCENE", "VIEWS", "check_params"]
+
+VIEWS = ("oblique", "top", "bottom", "front", "side")
+PROJECTIONS = ("perspective", "orthographic")
+DEFAULTS: dict[str, Any] = {
+    "color_by": "element",
+    "limits": None,
+    "cmap": None,
+    "repeat": [1, 1, 1],
+    "bonds": True,
+    "bond_factor": 1.2,
+    "images": True,
+    "style": "ball+stick",
+    "size": 1.0,
+    "labels": None,
+    "cell": True,
+    "legend": True,
+    "view": "oblique",
+    "projection": "perspective",
+    "background": "#ffffff",
+    "height": 460,
+    "plane": "x-y",
+    "flat": False,
+}
+#: What `structure_scene` takes; the rest is how it is looked at.
+SCENE = ("color_by", "limits", "cmap", "repeat", "bonds", "bond_factor", "images")
+_CHOICES = {"style": STYLES, "view": VIEWS, "projection": PROJECTIONS, "plane": tuple(PLANES)}
+_NUMBERS = {"bond_factor": (0.1, 5.0), "size": (0.05, 10.0), "height": (120, 4000)}
+
+
+def check_params(params: dict[str, Any]) -> dict[str, Any]:
+    """Checked parameters, or `ParameterError`."""
+    out = dict(params)
+    for name, choices in _CHOICES.items():
+        if out[name] not in choices:
+            raise ParameterError(f"unknown {name} {out[name]!r}; write one of {', '.join(choices)}.")
+    for name, (low, high) in _NUMBERS.items():
+        value = out[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise ParameterError(f"{name} must be a number from {low} to {high}; got {value!r}.")
+    for name in ("bonds", "images", "cell", "legend", "flat"):
+        if not isinstance(out[name], bool):
+            raise ParameterError(f"{name} must be True or False; got {out[name]!r}.")
+    out["repeat"] = list(check_repeat(out["repeat"]))
+    out["limits"] = _limits(out["limits"])
+    text = str(out["background"])
+    if not (len(text) == 7 and text[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in text[1:])):
+        raise ParameterError(f"background must be a colour such as '#ffffff'; got {out['background']!r}.")
+    if out["cmap"] is not None:
+        _check_cmap(out["cmap"])
+    return out
+
+
+def _limits(value: Any) -> list[float] | None:
+    if value is None:
+        return None
+    try:
+        low, high = (float(v) for v in value)
+    except (TypeError, ValueError):
+        raise ParameterError(f"limits must be two numbers or None; got {value!r}. Write [0, 6].") from None
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ParameterError(f"limits must be two numbers, the lower one first; got {value!r}.")
+    return [low, high]
+
+
+def _check_cmap(name: Any) -> None:
+    from mi_widgets.plots._style import palette
+
+    try:
+        palette(name=str(name))
+    except Exception:  # noqa: BLE001 - HoloViews raises different ones for different names
+        raise ParameterError(f"unknown colour map {name!r}; write such as 'viridis', 'coolwarm' or 'fire'.") from None

@@ -1,0 +1,209 @@
+"""StructureViewer: atoms in three dimensions and in projection, coloured, chosen, measured and played."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from mi_widgets.errors import LabelError, ParameterError
+from mi_widgets.widgets._explorer import Explorer
+from mi_widgets.widgets._structure_base import StructureBase
+from mi_widgets.widgets._structure_data import Frames, as_structure
+from mi_widgets.widgets._structure_expression import atom_names, match_atoms
+from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, check_params
+
+__all__ = ["StructureViewer"]
+
+
+class StructureViewer(StructureBase):
+    """See a molecule, crystal, slab or trajectory: turn it, colour it, choose atoms, measure, play.
+
+    Click on an atom to choose it, shift-click to add, click beside to choose none; the 2-D view has box and lasso.
+    Distance, angle and dihedral of the last two, three and four chosen atoms are given by their nearest images.
+
+    Parameters
+    ----------
+    structure : xarray.Dataset, or an object of ASE or pymatgen, or a list of them, or the path of a file
+        ``position`` (dims (frame,) atom, axis; angstrom), ``element`` (atom), and ``cell``, ``pbc`` and any arrays over
+        the atoms, as `mi_widgets.structure.from_ase` and `read_trajectory` give them. A lazy trajectory stays lazy:
+        only the frame that is shown is computed.
+    params : mapping, optional
+        Parameters that differ from the defaults. ``color_by``, ``limits``, ``cmap``, ``repeat``, ``bonds``,
+        ``bond_factor``, ``images`` as in `mi_widgets.plots.structures.structure_scene`; ``style`` (``"ball+stick"``,
+        ``"spacefill"``, ``"licorice"``), ``size``, ``labels`` (None, ``"index"``, ``"element"``, ``"name"`` or an
+        array), ``cell``, ``legend``, ``view`` (``"oblique"``, ``"top"``, ``"bottom"``, ``"front"``, ``"side"``),
+        ``projection`` (``"perspective"``, ``"orthographic"``), ``background``, ``height`` (pixels), ``flat`` (show the
+        2-D view), ``plane`` (``"x-y"``, ``"x-z"``, ``"y-z"``).
+    threaded : bool, default True
+        As for every `Explorer`; nothing here runs long.
+
+    Attributes
+    ----------
+    selection : dict
+        ``{"atom": [labels]}`` in the order of choosing, and ``"frame"`` for a trajectory.
+    result : xarray.Dataset
+        What is drawn, as `structure_scene` gives it for the frame that is shown; `code` gives it without a widget.
+    measures : dict of str to float
+        ``distance`` (angstrom), ``angle``, ``dihedral`` (degree) of the atoms chosen last.
+    notes : str
+        What is odd about the structure: missing positions, unknown species, a cell without volume.
+
+    Raises
+    ------
+    LabelError
+        It is no structure, or the labels of its atoms are not unique.
+    ParameterError
+        A parameter is unknown or out of range.
+
+    Examples
+    --------
+    >>> from mi_widgets import StructureViewer  # doctest: +SKIP
+    >>> StructureViewer(slab, params={"color_by": "coordination", "repeat": [2, 2, 1]})  # doctest: +SKIP
+    """
+
+    def __init__(self, structure: Any, *, params: Mapping[str, Any] | None = None, threaded: bool = True) -> None:
+        ds = as_structure(structure)
+        self.frames = Frames(ds)
+        super().__init__(ds, params=params, threaded=threaded)
+        self.selection = {"atom": []}  # and the first frame
+        self._build()
+
+    # ---- parameters ------------------------------------------------------------------------------------------
+
+    data_name = "structure"
+
+    def _default_params(self) -> dict[str, Any]:
+        return dict(DEFAULTS)
+
+    def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        from mi_widgets.plots._scene_colors import per_atom
+
+        known = per_atom(self.frames.ds)
+        if params["color_by"] not in known:
+            raise ParameterError(f"color_by must be one of {', '.join(known)}; got {params['color_by']!r}.")
+        if params["labels"] not in (None, "index", "name", *known):
+            raise ParameterError(f"labels must be None, 'index', 'name', {', '.join(known)}; got {params['labels']!r}.")
+        return check_params(params)
+
+    def _make_code(self) -> str:
+        params = {k: self.params[k] for k in SCENE if self.params[k] != DEFAULTS[k]}
+        given = "".join(f", {k}={v!r}" for k, v in params.items())
+        frame = f".isel(frame={self._i})" if self.frames.moving else ""
+        lines = ["from mi_widgets.plots.structures import plot_structure, structure_scene", ""]
+        for name, values in self._extra.items():  # arrays that are not in the structure
+            if "nan" in repr(values[1].tolist()) and lines[1] == "":
+                lines[1:1] = ["from numpy import nan"]
+            given_array = f"('atom', {values[1].tolist()!r}, {values[2]!r})"
+            lines.append(f"{self.data_name} = {self.data_name}.assign({{{name!r}: {given_array}}})")
+        lines += [
+            f"frame = {self.data_name}{frame}",
+            f"result = structure_scene(frame{given})",
+            f"picture = plot_structure(result, plane={self.params['plane']!r}, size={self.params['size']!r})",
+        ]
+        if self._chosen:
+            lines.append(f"chosen = frame.isel(atom={json.dumps(self._chosen)})")
+        return "\n".join(lines)
+
+    def run(self, wait: bool = False) -> None:
+        """Draw everything anew."""
+        self._draw_scene()
+
+    # ---- selection -------------------------------------------------------------------------------------------
+
+    @traitlets.validate("selection")
+    def _selection_valid(self, proposal: Any) -> dict[str, Any]:
+        given = dict(proposal["value"])
+        unknown = [k for k in given if k not in ("atom", "frame")]
+        if unknown or ("frame" in given and not self.frames.moving):
+            raise LabelError(
+                f"cannot point along {unknown or 'frame'}; a structure has 'atom', and a trajectory 'frame' too."
+            )
+        atoms = given.get("atom", self.selection.get("atom", []))
+        atoms = list(atoms) if isinstance(atoms, (list, tuple, np.ndarray)) else [atoms]
+        at = list(dict.fromkeys(self.frames.values(atoms)))
+        out: dict[str, Any] = {"atom": self.frames.atoms[at].tolist()}
+        if self.frames.moving:
+            label = given.get("frame", self.selection.get("frame", self.frames.frames[0]))
+            out["frame"] = self.frames.frames[self.frames.frame_index(label)].item()
+        return out
+
+    def select(self, expression: str) -> list[Any]:
+        """Choose the atoms for which an expression is true; an empty one chooses none.
+
+        Parameters
+        ----------
+        expression : str
+            Such as ``element == "O" and z > 8``; it may name ``index``, ``element``, ``x``, ``y``, ``z`` (angstrom) and
+            every array over the atoms. It is read, never executed.
+
+        Returns
+        -------
+        list
+            Labels of the atoms.
+
+        Raises
+        ------
+        ParameterError
+            The expression cannot be read, or names something unknown.
+        """
+        chosen: list[Any] = []
+        if expression.strip():
+            names = atom_names(self.frames.whole(self._i))
+            names["atom"] = self.frames.atoms
+            chosen = self.frames.atoms[match_atoms(expression, names, self.frames.n_atoms)].tolist()
+        self.selection = self.selection | {"atom": chosen}
+        return chosen
+
+    def color_by(self, values: Any, name: str = "value", *, units: str = "1") -> None:
+        """Colour the atoms by an array that is not in the structure.
+
+        Parameters
+        ----------
+        values : array_like
+            One value for each atom: numbers or names; NaN, None and empty names are missing.
+        name : str, default "value"
+            What the legend says.
+        units : str, default "1"
+
+        Raises
+        ------
+        DataError
+            The number of values is not that of the atoms.
+        """
+        self._add_array(np.asarray(values), str(name), units)
+
+    def view(self, name: str) -> None:
+        """Turn to a view and fit it: ``"oblique"``, ``"top"``, ``"bottom"``, ``"front"`` or ``"side"``."""
+        if name not in VIEWS:
+            raise ParameterError(f"unknown view {name!r}; write one of {', '.join(VIEWS)}.")
+        self._orientation = None
+        if self.params["view"] != name:
+            self.set_params(view=name)
+        self._send_camera()
+
+    # ---- taking it away --------------------------------------------------------------------------------------
+
+    def screenshot(self, name: str = "structure.png") -> bool:
+        """Let the browser save the 3-D view as PNG; False where no page shows it."""
+        return self.stage.download_image(name)
+
+    def to_html(self, title: str = "Structure", *, frames: slice | None = None) -> str:
+        """A page that needs no network and no kernel: the 3-D view with its colours, legend and hover text.
+
+        Parameters
+        ----------
+        title : str
+        frames : slice, optional
+            Frames that are written for playing; by default the one that is shown.
+        """
+        from mi_widgets.widgets._structure_html import structure_html
+
+        return structure_html(self, title, frames)
+
+    def close(self) -> None:
+        """Remove the widget with all its parts, and let the structure go."""
+        self._closed = True
+        Explorer.close(self)
+        self._forget()
