@@ -51,7 +51,7 @@ def build_fit(
     model: Model,
     *,
     likelihood: str,
-    noise: float | str | xr.DataArray | None = None,
+    noise: float | str | Mapping[str, float] | xr.DataArray | None = None,
     ties: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
     start: xr.Dataset | Mapping[str, Any] | None = None,
@@ -84,6 +84,7 @@ def build_fit(
         sort=model.uniform and not ordered and not problem.peaks_tied,
         ordered=ordered,
         shared=common,
+        saturated=prepared.saturated,
         method=method,
         correlations=bool(correlations),
     )

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from mi_widgets.labels import require_axis, require_numeric
 from mi_widgets.peaks._model import Model
 
 STATISTICS = ("deviance", "reduced_deviance", "dof", "bic", "n_iter", "status")  # of every fit, beside its parameters
+LEAST_CEILING = 200.0  # a flat top of few counts may be chance
 READ_BYTES = 64 * 2**20  # looked at at once when the whole map is scanned
 
 
@@ -35,6 +36,10 @@ class Prepared:
         Channels to leave out, as stored, shape ``(n_spectra or 1, n_channels)``.
     spikes : callable or None
         Finds channels hit by cosmic rays, to be left out as well.
+    ceiling : float
+        The value that the detector cannot exceed; channels there are left out.
+    saturated : numpy.ndarray of bool or None
+        Spectra that reach it, shape ``(n_spectra,)``.
     """
 
     axis: np.ndarray
@@ -47,13 +52,15 @@ class Prepared:
     value_units: str
     mask: np.ndarray | None = None
     spikes: Callable[[np.ndarray], np.ndarray] | None = None
+    ceiling: float = np.inf
+    saturated: np.ndarray | None = None
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Spectra of `rows` as float64, axis ascending; what is infinite or left out becomes NaN."""
         contiguous = rows.size > 1 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
         block = self.spectra[rows[0] : rows[-1] + 1] if contiguous else self.spectra[rows]
         y = np.array(block, dtype=np.float64, order="C")
-        y[~np.isfinite(y)] = np.nan
+        y[~np.isfinite(y) | (y >= self.ceiling)] = np.nan
         if self.mask is not None:
             y[np.broadcast_to(self.mask if len(self.mask) == 1 else self.mask[rows], y.shape)] = np.nan
         if self.spikes is not None:
@@ -106,7 +113,7 @@ def prepare(
     if 0 in shape:
         raise DataError(f"{who}: the map is empty, its dims are {dict(zip(dims, shape, strict=True))}.")
     descending = bool(axis[0] > axis[-1])
-    return Prepared(
+    prepared = Prepared(
         axis=np.ascontiguousarray(axis[::-1] if descending else axis),
         spectra=da.data.reshape(-1, axis.size),
         descending=descending,
@@ -118,6 +125,31 @@ def prepare(
         mask=None if mask is None else lay_out_mask(mask, da, dim),
         spikes=spikes,
     )
+    ceiling = _ceiling(prepared)
+    if np.isinf(ceiling):
+        return prepared
+    saturated = np.concatenate([(prepared.spectra[r[0] : r[-1] + 1] >= ceiling).any(axis=1) for r in prepared.blocks()])
+    return replace(prepared, ceiling=ceiling, saturated=np.asarray(saturated))
+
+
+def _ceiling(prepared: Prepared) -> float:
+    """What the detector cannot exceed: the most its integers hold, or a largest value that runs over some channels."""
+    if not isinstance(prepared.spectra, np.ndarray):  # chunks are looked at one by one, when they are read
+        return np.inf
+    kind, most = prepared.spectra.dtype, -np.inf
+    for rows in prepared.blocks():
+        block = prepared.spectra[rows[0] : rows[-1] + 1]
+        largest = np.max(block, initial=-np.inf, where=np.isfinite(block)) if kind.kind == "f" else block.max()
+        most = max(most, float(largest))
+    if kind.kind in "ui" and most == np.iinfo(kind).max:
+        return most
+    if not np.isfinite(most) or most < LEAST_CEILING:
+        return np.inf
+    for rows in prepared.blocks():
+        at = prepared.spectra[rows[0] : rows[-1] + 1] == most
+        if (at[:, 2:] & at[:, 1:-1] & at[:, :-2]).any():
+            return most
+    return np.inf
 
 
 def _plain(coordinate: xr.DataArray) -> xr.DataArray:
@@ -174,10 +206,11 @@ def likelihood_of(likelihood: str, noise: Any, prepared: Prepared) -> bool:
         raise ParameterError(f"unknown likelihood {likelihood!r}; write 'poisson' or 'gaussian'.")
     if likelihood == "gaussian":
         return False
-    if noise is not None and not (isinstance(noise, str) and noise in ("auto", "poisson")):
+    known = isinstance(noise, Mapping) or (isinstance(noise, str) and noise in ("auto", "poisson"))
+    if noise is not None and not known:
         raise ParameterError(
             "this noise belongs to the gaussian likelihood; counts have their own. Write likelihood='gaussian', or "
-            "noise='auto' for counts of a detector with a gain."
+            "noise='auto', or {'gain': 0.23}, for counts of a detector with a gain."
         )
     if np.dtype(prepared.spectra.dtype).kind in "bu":
         return True

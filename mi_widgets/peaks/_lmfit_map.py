@@ -1,6 +1,6 @@
 """A map fitted by lmfit itself, one spectrum after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -33,7 +33,7 @@ class PixelFits:
         params: Any,
         *,
         likelihood: str,
-        noise: float | str | xr.DataArray | None,
+        noise: float | str | Mapping[str, float] | xr.DataArray | None,
         mask: xr.DataArray | None,
         robust: bool,
     ) -> None:

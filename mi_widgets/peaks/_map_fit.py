@@ -17,9 +17,9 @@ from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._shared import share
 from mi_widgets.runs import block_size
 
-STATUS = ("ok", "at_bound", "not_converged", "no_data", "not_run")
-OK, AT_BOUND, NOT_CONVERGED, NO_DATA, NOT_RUN = range(5)
-FIRST_BLOCK, SHARE = 512, 128
+STATUS = ("ok", "at_bound", "not_converged", "no_data", "not_run", "saturated")
+OK, AT_BOUND, NOT_CONVERGED, NO_DATA, NOT_RUN, SATURATED = range(6)
+FIRST_BLOCK, SHARE, FEW = 512, 128, 4
 REPAIR_SHARE, REPAIR_BLOCK, REPAIR_MARGIN = 0.3, 2048, 1e-2
 
 
@@ -51,6 +51,8 @@ class MapFit:
         The user told the peaks apart, by starts or bounds of their own.
     shared : numpy.ndarray or None
         Columns of the parameters that have one value for the whole map.
+    saturated : numpy.ndarray of bool or None
+        Spectra with channels at the detector's ceiling, which are left out.
     method : str
         ``lm``, or ``em`` for expectation maximisation.
     correlations : bool
@@ -66,6 +68,7 @@ class MapFit:
     sort: bool = True
     ordered: bool = False
     shared: np.ndarray | None = None
+    saturated: np.ndarray | None = None
     method: str = "lm"
     correlations: bool = False
     recipes: list[_starts.Recipe] = field(default_factory=list, init=False)
@@ -180,7 +183,10 @@ class MapFit:
         pick = _starts.spread_rows(np.where(np.isfinite(y), y, 0.0).sum(axis=1))
         rows, y = usable[pick], y[pick]
         self.recipes, best = _starts.try_recipes(
-            self.recipes, lambda start, n: self._fit(rows, y, start, n), lambda r: self._start(rows, y, r)
+            self.recipes,
+            lambda start, n: self._fit(rows, y, start, n),
+            lambda r: self._start(rows, y, r),
+            few=rows.size < FEW,
         )
         if rows.size < np.sum(self.status == NOT_RUN):
             return rows[:0]
@@ -251,6 +257,8 @@ class MapFit:
         self.status[rows] = np.where(
             ~fitted.converged, NOT_CONVERGED, np.where(self._at_bound(p).any(axis=1), AT_BOUND, OK)
         )
+        if self.saturated is not None:
+            self.status[rows[self.saturated[rows] & (self.status[rows] <= AT_BOUND)]] = SATURATED
         self.dof[rows] = np.isfinite(y).sum(axis=1) - self.n_local
         self.cost[rows], self.n_iter[rows] = fitted.cost, fitted.n_iter
         self.deviance[rows] = self._deviance(rows, y, fitted.cost)

@@ -1,6 +1,6 @@
 """What is known of the noise: given, counted, or read off the data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from mi_widgets.peaks._checks import Prepared, require_same_labels
 
 Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 N_LEVELS, N_SAMPLE, N_SMOOTH = 24, 4096, 5
+FAINT = 1e-6  # share of the variance at the brightest channels below which there is no gain
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Noise:
 
 
 def lay_out_noise(
-    noise: float | str | xr.DataArray | None,
+    noise: float | str | Mapping[str, float] | xr.DataArray | None,
     prepared: Prepared,
     *,
     poisson: bool,
@@ -46,6 +47,9 @@ def lay_out_noise(
     """Check what the user said of the noise, or what was `found` (gain, read), and make it ready for the engines."""
     if isinstance(noise, str) and noise not in ("poisson", "auto"):
         raise ParameterError(f"unknown noise {noise!r}; write 'poisson', 'auto', a number, or a DataArray.")
+    if isinstance(noise, Mapping):
+        found = gain_and_read(noise)
+        noise = "auto"
     if poisson:
         one = np.ones((1, 1))
         if isinstance(noise, str) and noise == "auto":
@@ -78,6 +82,20 @@ def lay_out_noise(
     return Noise(lambda _rows, _y: weight, attrs={"noise_sigma": sigma})
 
 
+def gain_and_read(noise: Mapping[str, float]) -> tuple[float, float]:
+    """What a user knows of the detector: ``{"gain": 0.23, "read": 4.0}``."""
+    try:
+        gain, read = float(noise["gain"]), float(noise.get("read", 0.0))
+    except (KeyError, TypeError, ValueError):
+        gain = read = np.nan
+    if set(noise) - {"gain", "read"} or not (np.isfinite(gain + read) and gain > 0 and read >= 0):
+        raise ParameterError(
+            "noise must have a gain above zero and perhaps a read noise, such as {'gain': 0.23, 'read': 4.0}; "
+            f"got {dict(noise)}."
+        )
+    return gain, read
+
+
 def estimate_noise(prepared: Prepared) -> tuple[float, float]:
     """Gain and read noise of the detector from the data alone: variance = read**2 + gain * mean.
 
@@ -103,7 +121,8 @@ def estimate_noise(prepared: Prepared) -> tuple[float, float]:
     second = second[np.isfinite(second)]
     if second.size < 8 or not second.any():
         raise DataError("noise='auto' finds no noise in these data. Give its standard deviation: noise=3.0.")
-    edges = np.unique(np.quantile(mean, np.linspace(0, 1, N_LEVELS + 1)))
+    n_levels = min(N_LEVELS, max(1, second.size // 16))
+    edges = np.unique(np.quantile(mean, np.linspace(0, 1, n_levels + 1)))
     level = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, max(edges.size - 2, 0))
     levels, variance, weight = [], [], []
     for i in range(max(edges.size - 1, 1)):
@@ -118,6 +137,8 @@ def estimate_noise(prepared: Prepared) -> tuple[float, float]:
         design = np.stack([np.maximum(x, 0.0), np.ones_like(x)], axis=1) * scale[:, None]
         (gain, offset), _residual = optimize.nnls(design, v * scale)
         scale = np.sqrt(np.asarray(weight)) / np.maximum(gain * np.maximum(x, 0) + offset, 1e-300)
+    if gain * x.max() < FAINT * offset:  # nothing of it rises with the intensity
+        gain = 0.0
     return float(gain), float(np.sqrt(offset))
 
 

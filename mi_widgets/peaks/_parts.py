@@ -32,7 +32,7 @@ class FitOptions(TypedDict, total=False):
     lineshape: str | Sequence[str]
     background: str
     likelihood: str
-    noise: float | str | xr.DataArray | None
+    noise: float | str | Mapping[str, float] | xr.DataArray | None
     mask: xr.DataArray | None
     robust: bool
     ties: Mapping[str, Any] | None
@@ -164,7 +164,7 @@ def _attributes(da: xr.DataArray, dim: str, options: FitOptions, fit: MapFit, pr
     model, likelihood = fit.model, "poisson" if fit.problem.poisson else "gaussian"
     given = {
         name: "given" if isinstance(value, xr.DataArray | xr.Dataset) else value
-        for name, value in {**options, "ties": options.get("ties") or {}, "n_peaks": model.n_peaks}.items()
+        for name, value in sorted({**options, "ties": options.get("ties") or {}, "n_peaks": model.n_peaks}.items())
         if name != "engine" and value is not None
     }
     return {

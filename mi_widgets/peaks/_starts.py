@@ -206,7 +206,11 @@ def spread_rows(strength: np.ndarray, n: int = N_PILOTS) -> np.ndarray:
 
 
 def try_recipes(
-    known: list[Recipe], fit: Callable[[np.ndarray, int], Fitted], start: Callable[[Recipe], np.ndarray]
+    known: list[Recipe],
+    fit: Callable[[np.ndarray, int], Fitted],
+    start: Callable[[Recipe], np.ndarray],
+    *,
+    few: bool = False,
 ) -> tuple[list[Recipe], Fitted]:
     """Fit pilots from every recipe; recipes ordered by how many pilots each brings to their best fit, and how soon.
 
@@ -218,6 +222,8 @@ def try_recipes(
         ``fit(starting values, max_iter)``.
     start : callable
         Starting values of the pilots by a recipe.
+    few : bool
+        The pilots are so few that one thread does for all.
 
     Returns
     -------
@@ -231,7 +237,11 @@ def try_recipes(
     def work(i: int) -> None:
         by_number[i] = fit(start(known[i]), PILOT_ITERATIONS)
 
-    side_by_side(work, range(len(known)))
+    if few:  # handing them out would take longer than the work
+        for i in range(len(known)):
+            work(i)
+    else:
+        side_by_side(work, range(len(known)))
     tried = [by_number[i] for i in range(len(known))]
     cost = np.array([t.cost for t in tried])
     best = tried[0]

@@ -26,7 +26,7 @@ def fit_peaks(
     lineshape: str | Sequence[str] = "pseudo-voigt",
     background: str = "linear",
     likelihood: str = "poisson",
-    noise: float | str | xr.DataArray | None = None,
+    noise: float | str | Mapping[str, float] | xr.DataArray | None = None,
     mask: xr.DataArray | None = None,
     robust: bool = False,
     ties: Mapping[str, Any] | None = None,
@@ -84,12 +84,13 @@ def fit_peaks(
     likelihood : {"poisson", "gaussian"}
         ``poisson`` for counts; it has no bias at low counts, where weighting by the root of the counts takes some
         17 % off an area at 10 counts. ``gaussian`` for anything else.
-    noise : float, xarray.DataArray, "poisson" or "auto", optional
+    noise : float, xarray.DataArray, "poisson", "auto" or mapping, optional
         Standard deviation for the gaussian likelihood: a number, an array, or the root of the counts. If not given
         it is taken as constant in each spectrum and estimated from the residuals, as lmfit does. ``"auto"`` reads
         gain and read noise of the detector off the data (variance = read² + gain · mean) and reports them as
         attributes ``noise_gain`` and ``noise_read``; with the Poisson likelihood the gain scales deviance and
-        standard errors, as it must where a count of the file is not one electron or photon.
+        standard errors, as it must where a count of the file is not one electron or photon. ``{"gain": 0.23, "read":
+        4.0}`` says what is known of it, as one spectrum alone can hardly show.
     mask : xarray.DataArray of bool, optional
         Channels to leave out (True), over `dim` and perhaps other dims.
     robust : bool
@@ -133,7 +134,7 @@ def fit_peaks(
         unit), ``background_b``, ``background_c``, ``background_d`` (Tougaard, axis unit squared); for each of them
         ``<name>_stderr`` from the Fisher information; ``deviance``, ``reduced_deviance``,
         ``dof``, ``bic``, ``n_iter``; ``status`` (0 ok, 1 a parameter at its bound, 2 not converged, 3 no data, 4 not
-        run).
+        run, 5 saturated: fitted without the channels at the detector's ceiling).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Models of lmfit over whole maps: by our engines where they can say the same, else by lmfit, spectrum by spectrum."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ def iter_fit_by_lmfit(
     model: Any,
     params: Any = None,
     likelihood: str = "poisson",
-    noise: float | str | xr.DataArray | None = None,
+    noise: float | str | Mapping[str, float] | xr.DataArray | None = None,
     mask: xr.DataArray | None = None,
     robust: bool = False,
     reason: str | None = None,
@@ -178,7 +178,7 @@ def fit_by_lmfit(
     model: Any,
     params: Any = None,
     likelihood: str = "poisson",
-    noise: float | str | xr.DataArray | None = None,
+    noise: float | str | Mapping[str, float] | xr.DataArray | None = None,
     mask: xr.DataArray | None = None,
     robust: bool = False,
     reason: str | None = None,

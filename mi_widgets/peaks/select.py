@@ -1,6 +1,6 @@
 """How many peaks a spectrum has, with the whole evidence beside the choice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -31,7 +31,7 @@ def select_n_peaks(
     pool: int = 1,
     complete: bool = True,
     likelihood: str = "poisson",
-    noise: float | str | None = None,
+    noise: float | str | Mapping[str, float] | None = None,
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> xr.Dataset:
@@ -131,7 +131,7 @@ def iter_select_n_peaks(
     pool: int = 1,
     complete: bool = True,
     likelihood: str = "poisson",
-    noise: float | str | None = None,
+    noise: float | str | Mapping[str, float] | None = None,
     engine: str = "auto",
 ) -> SelectParts:
     """Choose as `select_n_peaks` does, in parts of about half a second that can be watched and stopped.

@@ -37,7 +37,7 @@ MISSING_COLOR = "#dfe3e7"
 # Okabe and Ito's colours: told apart with every common colour vision.
 PEAK_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6d31", "#6a51a3")
 PIN_COLOR = "#8e44ad"
-STATUS_COLORS = ("#3b8f6b", "#e3a72f", "#c2272d", "#b9c0c7", "#eceff1")
+STATUS_COLORS = ("#3b8f6b", "#e3a72f", "#c2272d", "#b9c0c7", "#eceff1", "#7b4ea3")
 
 _FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _INK, _GRID = "#2b3138", "#e6e9ec"
@@ -152,6 +152,7 @@ def figure_style(plot: Any, _element: Any) -> None:
     fig = plot.state
     fig.toolbar.logo = None
     fig.toolbar.autohide = False
+    fig.toolbar.active_scroll = None  # the wheel scrolls the page until its tool is chosen
     fig.outline_line_color = "#c3cad0"
     fig.background_fill_color = "white"
     fig.min_border = 4

@@ -21,6 +21,8 @@ from mi_widgets.plots._style import (
 
 __all__ = ["map_element", "map_frame", "plot_histogram", "plot_map"]
 
+MOST_STEPS = 12  # whole numbers that are told apart by colour
+
 
 def map_element(da: xr.DataArray, *, label: str = "map") -> hv.Element:
     """One bare HoloViews element for an array over one or two dimensions.
@@ -104,6 +106,29 @@ def map_frame(da: xr.DataArray, size: int = 380) -> tuple[int, int]:
     return (size, round(size * ratio)) if ratio <= 1 else (round(size / ratio), size)
 
 
+def _whole_numbers(da: xr.DataArray) -> tuple[int, int] | None:
+    """Least and most of an array of a few whole numbers, such as numbers of peaks; None for anything else."""
+    if da.dtype.kind not in "iu" or not da.size:
+        return None
+    low, high = int(da.min()), int(da.max())
+    return (low, high) if high - low < MOST_STEPS else None
+
+
+def _in_steps(ends: tuple[int, int]) -> dict[str, Any]:
+    """Options of a map of whole numbers: one colour for each, its number beside it."""
+    from bokeh.models import FixedTicker
+
+    low, high = ends
+    numbers = list(range(low, high + 1))
+    return {
+        "cmap": hv.plotting.util.process_cmap("viridis", ncolors=len(numbers), categorical=True),
+        "clim": (low - 0.5, high + 0.5),
+        "colorbar": True,
+        "colorbar_opts": {"width": 12, "padding": 4, "bar_line_color": None, "major_tick_line_color": None,
+                          "ticker": FixedTicker(ticks=numbers)},
+    }  # fmt: skip
+
+
 def plot_map(
     da: xr.DataArray,
     *,
@@ -154,6 +179,10 @@ def plot_map(
         common |= {"height": 380, "responsive": True, "min_width": 260, "show_grid": True, "framewise": True}
         return element.opts(color=PEAK_COLORS[0], line_width=2, **common)
     width, height = map_frame(da, size)
+    whole = _whole_numbers(da) if limits is None and cmap is None else None
+    if whole is not None:
+        return element.opts(**_in_steps(whole), frame_width=width, frame_height=height,
+                            **(common | {"hooks": [figure_style, _roomy]}))  # fmt: skip
     return element.opts(
         cmap=palette(is_signed(np.asarray(da.values, dtype=float)), cmap),
         clim=tuple(limits or color_limits(da)),

@@ -162,7 +162,8 @@ def plot_fit(
     2
     """
     if data is None and evaluated is not None and "residual" in evaluated:
-        data = (evaluated["best_fit"] + evaluated["residual"]).assign_attrs(evaluated["best_fit"].attrs)
+        attrs = evaluated["best_fit"].attrs | {"long_name": "intensity"}
+        data = (evaluated["best_fit"] + evaluated["residual"]).assign_attrs(attrs)
     source = data if data is not None else (evaluated["best_fit"] if evaluated is not None else None)
     if source is None:
         raise LabelError("plot_fit needs a spectrum or an evaluated fit; got neither. Write plot_fit(None, spectrum).")

@@ -175,3 +175,33 @@ def test_one_pixel(spectra: xr.DataArray) -> None:
     fit = peaks.fit_peaks(spectra[:1, :1], n_peaks=2)
     assert fit.center.shape == (1, 1, 2)
     assert np.isfinite(fit.center).all()
+
+
+@pytest.mark.parametrize("kind", ["integers", "flat top"])
+def test_saturated_channels_are_left_out_and_told(kind: str) -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(4, 5), counts=1000, seed=3)
+    spectra = ds.spectra.copy(deep=True)
+    ceiling = 700
+    clipped = np.minimum(spectra[1, 2], ceiling)
+    if kind == "integers":
+        whole = (spectra // 4).astype("uint8")  # the brightest channels of the others are below 255
+        whole = whole.where(whole < 255, 254).astype("uint8").assign_attrs(spectra.attrs)
+        whole[1, 2] = np.where(spectra[1, 2] >= ceiling, 255, whole[1, 2])
+        spectra = whole
+    else:
+        spectra = np.minimum(spectra, 0.9 * ceiling).assign_attrs(spectra.attrs).where(spectra < 0.9 * ceiling, spectra)
+        spectra = spectra.where(spectra < ceiling, ceiling - 1.0).assign_attrs(ds.spectra.attrs)
+        spectra[1, 2] = np.where(clipped >= ceiling, ceiling, np.minimum(clipped, ceiling - 1.0))
+    fit = peaks.fit_peaks(spectra, n_peaks=2)
+    meanings = fit.status.attrs["flag_meanings"].split()
+    assert meanings[int(fit.status[1, 2])] == "saturated"
+    assert int((fit.status == meanings.index("saturated")).sum()) == 1
+    assert int(fit.dof[1, 2]) < int(fit.dof[0, 0])
+    if kind == "integers":  # the tops are missing, the flanks are not: the areas are still right
+        off = (fit.amplitude[1, 2] * 4 - ds.true_amplitude[1, 2]) / (fit.amplitude_stderr[1, 2] * 4)
+        assert float(abs(off).max()) < 4
+
+
+def test_a_flat_top_of_few_counts_is_no_ceiling() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(8, 8), counts=3, seed=3)
+    assert int((peaks.fit_peaks(ds.spectra, n_peaks=1).status == 5).sum()) == 0

@@ -8,6 +8,7 @@ import xarray as xr
 
 from mi_widgets import datasets, peaks
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.labels import label_spectra
 from mi_widgets.peaks._spikes import find_spikes
 
 
@@ -158,3 +159,30 @@ def test_bad_masks_and_noise(truth: xr.Dataset) -> None:
         peaks.fit_peaks(da, n_peaks=2, likelihood="gaussian", noise="guess")
     with pytest.raises(DataError, match="finds no noise"):
         peaks.fit_peaks(da * 0 + 3, n_peaks=2, likelihood="gaussian", noise="auto")
+
+
+def test_what_is_known_of_the_detector_can_be_said() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(12, 12), counts=1000, seed=5)
+    scaled = (ds.spectra * 0.25).assign_attrs(ds.spectra.attrs)
+    said = peaks.fit_peaks(scaled, n_peaks=2, noise={"gain": 0.25})
+    found = peaks.fit_peaks(scaled, n_peaks=2, noise="auto")
+    assert said.attrs["noise_gain"] == 0.25
+    assert found.attrs["noise_gain"] == pytest.approx(0.25, rel=0.05)
+    np.testing.assert_allclose(said.center_stderr, found.center_stderr, rtol=0.05)
+    one = peaks.fit_peaks(scaled[0, 0], n_peaks=2, noise={"gain": 0.25})
+    np.testing.assert_allclose(one.center_stderr, said.center_stderr[0, 0], rtol=1e-3)
+    gaussian = peaks.fit_peaks(scaled, n_peaks=2, likelihood="gaussian", noise={"gain": 0.25, "read": 0.5})
+    assert float(gaussian.reduced_deviance.mean()) == pytest.approx(1, abs=0.05)
+    for wrong in ({"gain": 0}, {"read": 3.0}, {"gain": 1, "dark": 2}, {"gain": "high"}):
+        with pytest.raises(ParameterError, match="gain above zero"):
+            peaks.fit_peaks(scaled, n_peaks=2, noise=wrong)
+
+
+def test_one_spectrum_whose_noise_is_even_has_no_gain() -> None:
+    rng = np.random.default_rng(0)
+    x = np.linspace(0.0, 10.0, 80)
+    da = label_spectra(1000 + 500 * np.exp(-((x - 5) ** 2)) + rng.normal(0, 3, x.size), x)
+    fit = peaks.fit_peaks(da, likelihood="gaussian", noise="auto")
+    assert 1.5 < float(fit.attrs["noise_read"]) + float(fit.attrs["noise_gain"]) * 1000 < 6**2
+    assert np.isfinite(fit.center_stderr).all()
+    assert 1e-4 < float(fit.center_stderr[0]) < 0.1

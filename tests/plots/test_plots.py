@@ -155,3 +155,17 @@ def test_histogram(image: xr.DataArray) -> None:
     assert element.dimension_values(1).sum() > 8
     assert render(element).state.xaxis[0].axis_label == "position (eV)"
     render(plots.plot_histogram(image * np.nan))
+
+
+def test_a_map_of_whole_numbers_has_one_colour_for_each() -> None:
+    da = xr.DataArray(np.array([[1, 2], [2, 4]]), dims=("y", "x"), name="n_peaks", attrs={"units": "1"})
+    figure = hv.render(plots.plot_map(da), backend="bokeh")
+    bar = next(r for r in figure.right if type(r).__name__ == "ColorBar")
+    assert list(bar.ticker.ticks) == [1, 2, 3, 4]
+    assert len(bar.color_mapper.palette) == 4
+    assert (bar.color_mapper.low, bar.color_mapper.high) == (0.5, 4.5)
+
+
+def test_the_wheel_scrolls_the_page() -> None:
+    figure = hv.render(plots.plot_map(xr.DataArray(np.eye(3), dims=("y", "x"))), backend="bokeh")
+    assert figure.toolbar.active_scroll is None

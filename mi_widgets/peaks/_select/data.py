@@ -1,6 +1,6 @@
 """Spectra for counting their peaks: some that stand for all, and then every one, each chunk read once for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,7 +53,7 @@ class Source:
                 values = np.asarray(self.da.data[place]).reshape(rows.size, -1)
                 yield rows[inside], replace(self.prepared, spectra=values).read(inside)
 
-    def look(self, likelihood: str, noise: float | str | None) -> tuple[Prepared, Known]:
+    def look(self, likelihood: str, noise: float | str | Mapping[str, float] | None) -> tuple[Prepared, Known]:
         """Some spectra that stand for all, as a map of one dimension, and what the data have to decide.
 
         Raises

@@ -1,6 +1,6 @@
 """A run of counting: the family first, then every spectrum, as parts that can be drawn one by one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -43,7 +43,7 @@ class Options:
     pool: int
     complete: bool
     likelihood: str
-    noise: float | str | None
+    noise: float | str | Mapping[str, float] | None
     engine: str
 
 
