@@ -1,8 +1,10 @@
 """Where the frames of a text trajectory begin, found without reading them."""
 
+import contextlib
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -82,8 +84,8 @@ def build_index(path: Path, layout: Format) -> Index:
                 return Index(n, n_atoms, first, length, None, header, 0)
             if tail.startswith(marker[: len(tail)]):
                 return Index(n, n_atoms, first, length, None, header, rest)
-        offsets = _walk(view, first, length, marker)
-        return _finish(view, path, offsets, n_lines, n_atoms, header)
+        offsets = _walk(view, path, first, length, marker, (n_lines, n_atoms))
+        return _finish(view, path, layout, offsets, n_lines, n_atoms, header)
 
 
 def _after(view: mmap.mmap, start: int, n_lines: int) -> int:
@@ -105,38 +107,54 @@ def _equal(view: mmap.mmap, first: int, length: int, n: int, marker: bytes) -> b
     return True
 
 
-def _walk(view: mmap.mmap, first: int, length: int, marker: bytes) -> list[int]:
+def _walk(view: mmap.mmap, path: Path, first: int, length: int, marker: bytes, known: tuple[int, int]) -> list[int]:
     """Starts of frames, each looked for near where the last one's length puts it."""
     offsets, at, text = [first], first, b"\n" + marker
     while True:
         found = view.find(text, at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64)
         if found < 0:  # of quite another length
             found = view.find(text, at + 1)
+            if found >= 0 and view[at : found + 1].count(b"\n") > known[0]:
+                _refuse_other(view, path, _after(view, at, known[0]), len(offsets), known[1])
         if found < 0:
             return offsets
         length, at = found + 1 - at, found + 1
         offsets.append(at)
 
 
-def _finish(view: mmap.mmap, path: Path, offsets: list[int], n_lines: int, n_atoms: int, header: bytes) -> Index:
+def _finish(
+    view: mmap.mmap, path: Path, layout: Format, offsets: list[int], n_lines: int, n_atoms: int, header: bytes
+) -> Index:
     size = len(view)
     last = view[offsets[-1] : size]
     stop, rest = size, 0
     text = last.rstrip()
     lines = text.count(b"\n") + 1
     if lines < n_lines:
+        with contextlib.suppress(FileFormatError):
+            other = layout.lines(last[:_HEAD])[2]
+            if layout.name == "lammps-dump" and other != n_atoms:
+                _refuse(path, len(offsets) - 1, other, n_atoms)
         rest = len(last)
         stop = offsets.pop()
     elif lines > n_lines:
         stop = _after(view, offsets[-1], n_lines)
-        words = view[stop : stop + 64].split(b"\n")[0].strip()
-        number = len(offsets)
-        if words.isdigit():
-            raise DataError(
-                f"{path.name}: frame {number} has {int(words)} atoms, frame 0 has {n_atoms}. A trajectory keeps its "
-                f"atoms; read such frames one by one, read_structure(path, frame={number})."
-            )
+        _refuse_other(view, path, stop, len(offsets), n_atoms)
         rest = size - stop
     if not offsets:
         raise FileFormatError(f"{path.name} holds no whole frame.")
     return Index(len(offsets), n_atoms, offsets[0], 0, np.array([*offsets, stop]), header, rest)
+
+
+def _refuse_other(view: mmap.mmap, path: Path, start: int, number: int, n_atoms: int) -> None:
+    """Raise where a frame begins that has another number of atoms."""
+    words = view[start : start + 64].split(b"\n")[0].strip()
+    if words.isdigit():
+        _refuse(path, number, int(words), n_atoms)
+
+
+def _refuse(path: Path, number: int, found: int, n_atoms: int) -> NoReturn:
+    raise DataError(
+        f"{path.name}: frame {number} has {found} atoms, frame 0 has {n_atoms}. A trajectory keeps its atoms; read such "
+        f"frames one by one, read_structure(path, frame={number})."
+    )

@@ -137,6 +137,7 @@ def _arrays(frames: list[Any]) -> dict[str, np.ndarray]:
     fs = need("ase.units", "from_ase").fs
     found: dict[str, list[Any]] = {}
     for atoms in frames:
+        have = {_ASE_NAMES.get(name, name) for name in atoms.arrays}
         for name, values in atoms.arrays.items():
             if name not in _OWN and values.dtype.kind in "biufUS":
                 found.setdefault(_ASE_NAMES.get(name, name), []).append(values)
@@ -145,7 +146,7 @@ def _arrays(frames: list[Any]) -> dict[str, np.ndarray]:
         results = getattr(atoms.calc, "results", {}) or {}
         for key in ("forces", "charges", "magmoms"):
             values = results.get(key)
-            if values is not None and len(values) == len(atoms) and _ASE_NAMES[key] not in found:
+            if values is not None and len(values) == len(atoms) and _ASE_NAMES[key] not in have:
                 found.setdefault(_ASE_NAMES[key], []).append(np.asarray(values))
     kept = {k: np.array(v) for k, v in found.items() if len(v) == len(frames) and len({x.shape for x in v}) == 1}
     energies = [(getattr(a.calc, "results", {}) or {}).get("energy") for a in frames]

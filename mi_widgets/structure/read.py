@@ -199,7 +199,7 @@ def _kind(path: Path, given: str | None) -> str | None:
     lines = head.split(b"\n", 9)
     if path.name.upper().startswith("XDATCAR") or (len(lines) > 8 and lines[7].startswith(b"Direct configuration=")):
         return "xdatcar"
-    if path.suffix.lower() in (".xyz", ".extxyz") and lines[0].strip().isdigit():
+    if path.suffix.lower() in (".xyz", ".extxyz"):
         return "extxyz"
     return None
 
