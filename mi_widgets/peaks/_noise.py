@@ -88,9 +88,9 @@ def gain_and_read(noise: Mapping[str, float]) -> tuple[float, float]:
         gain, read = float(noise["gain"]), float(noise.get("read", 0.0))
     except (KeyError, TypeError, ValueError):
         gain = read = np.nan
-    if set(noise) - {"gain", "read"} or not (np.isfinite(gain + read) and gain > 0 and read >= 0):
+    if set(noise) - {"gain", "read"} or not (np.isfinite(gain + read) and gain >= 0 and read >= 0 and gain + read > 0):
         raise ParameterError(
-            "noise must have a gain above zero and perhaps a read noise, such as {'gain': 0.23, 'read': 4.0}; "
+            "noise must have a gain and perhaps a read noise, not both zero, such as {'gain': 0.23, 'read': 4.0}; "
             f"got {dict(noise)}."
         )
     return gain, read

@@ -29,6 +29,7 @@ class FitCall:
         self.dim = dim
         self._axis = da[dim].values
         self._ascending = bool(self._axis[0] <= self._axis[-1])
+        self._noise: dict[str, float] | None = None
 
     # ---- the fit -----------------------------------------------------------------------------------------
 
@@ -55,6 +56,14 @@ class FitCall:
             "start",
         )
         return part, {"dim": self.dim} | {name: mask if name == "mask" else params[name] for name in names}
+
+    def noise(self, da: xr.DataArray) -> dict[str, float]:
+        """Gain and read noise of the whole map, found once; a Poisson gain of zero is left to the fit to refuse."""
+        from mi_widgets.peaks import estimate_noise
+
+        if self._noise is None:
+            self._noise = estimate_noise(da, self.dim)
+        return self._noise
 
     def code(self, params: Mapping[str, Any]) -> str:
         """Lines that give the result from ``da``."""

@@ -49,6 +49,8 @@ def _for_sum(options: Mapping[str, Any], n: int) -> dict[str, Any]:
     out = dict(options)
     if isinstance(out.get("noise"), int | float):
         out["noise"] = out["noise"] * sqrt(n)
+    if isinstance(out.get("noise"), Mapping):
+        out["noise"] = {"gain": out["noise"]["gain"], "read": out["noise"].get("read", 0.0) * sqrt(n)}
     for name in ("bounds", "start"):
         out[name] = {
             k: _times(v, n) if k == "amplitude" or k in _LEVELS else v for k, v in (out.get(name) or {}).items()

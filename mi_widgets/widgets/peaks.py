@@ -109,6 +109,8 @@ class PeakMapper(PeakBase):
         from mi_widgets.peaks import fit_peaks
 
         spectrum, arguments = self.call.arguments(self.at.spectrum(self.selection), self.params)
+        if arguments["noise"] == "auto":  # one spectrum alone can hardly show it
+            arguments["noise"] = self.call.noise(self.data)
         self.clear_message()
         self._pixel_first = True
         with warned() as texts:

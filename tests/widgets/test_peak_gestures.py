@@ -159,6 +159,17 @@ def test_noise_found_in_the_data_is_shown(cube: xr.DataArray) -> None:
     assert "noise gain" not in w.table.value
 
 
+def test_one_spectrum_is_fitted_with_the_noise_of_the_whole_map(cube: xr.DataArray) -> None:
+    gained = (cube * 4).assign_attrs(cube.attrs)
+    w = PeakMapper(gained, params=FIT | {"noise": "auto"}, threaded=False)
+    w.fit_pixel()
+    assert w.pixel_result.attrs["noise_gain"] == peaks.estimate_noise(gained)["gain"]
+    alone = float(w.pixel_result.amplitude_stderr[0])
+    w.selection = {"y": cube.y.values[:2].tolist(), "x": cube.x.values[:2].tolist()}
+    w.fit_pixel()
+    assert float(w.pixel_result.amplitude_stderr[0]) == pytest.approx(alone / 2, rel=0.3)
+
+
 def test_noise_controls(mapper: PeakMapper) -> None:
     c = mapper.controls
     assert [text for text, _ in c.noise.options] == ["counts", "auto (gain)"]
@@ -288,7 +299,16 @@ def test_fit_of_a_region_has_the_errors_of_a_mean(make_cube: Any) -> None:
     assert np.mean(errors) == pytest.approx(float(single.amplitude_stderr[0]) / 2, rel=0.1)
 
 
-@pytest.mark.parametrize("more", [{}, {"likelihood": "gaussian"}, {"likelihood": "gaussian", "noise": 8.0}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"likelihood": "gaussian"},
+        {"likelihood": "gaussian", "noise": 8.0},
+        {"noise": {"gain": 2.0}},
+        {"likelihood": "gaussian", "noise": {"gain": 1.0, "read": 3.0}},
+    ],
+)
 def test_region_of_equal_spectra_is_fitted_like_one(cube: xr.DataArray, more: dict[str, Any]) -> None:
     spectrum = cube.isel(y=2, x=3)
     params = FIT | more | {"dim": "energy", "bounds": {"amplitude": [0, 1000]}, "ties": None, "start": None}
