@@ -31,7 +31,7 @@ def distribution(n_frames: int) -> None:
     run = label_structure(position, ["Ar"] * 1000, cell=np.eye(3) * 16)
     print(f"RDF, 1,000 atoms x {n_frames} frames   r_max  ours (s)  freud (s)  ratio  largest difference")
     structure.rdf(run.isel(frame=slice(2)), 4.0, n_bins=64)  # compiled
-    for r_max in (4.0, 6.0, 8.0):
+    for r_max in (4.0, 6.0, 7.75):
         n_bins = int(16 * r_max)
         began = time.perf_counter()
         ours = structure.rdf(run, r_max, n_bins=n_bins, pairs=[])
@@ -92,21 +92,23 @@ def vibrations() -> None:
     began = time.perf_counter()
     found = structure.vdos(crystal).vdos.sel(species="all")
     took = time.perf_counter() - began
-    edges = np.arange(0, 12, 0.5) - 0.125
     step = float(found.frequency[1])
-    ours = np.histogram(found.frequency, edges, weights=found.values * step)[0]
-    exact = np.histogram(crystal.true_frequency, edges)[0] / crystal.sizes["mode"]
-    print(
-        f"VDOS, 216 atoms x 4,096 frames: {took:.2f} s, overlap with the exact spectrum {np.minimum(ours, exact).sum():.4f}"
-    )
+    print(f"VDOS, 216 atoms x 4,096 frames: {took:.2f} s")
+    # both broadened alike: a bin's edge would cut lines that many modes share
+    grid, lines = np.arange(0, 13, 0.01), crystal.true_frequency.values
+    for width in (0.05, 0.1, 0.2):
+        ours, exact = (
+            np.array([np.sum(w * np.exp(-0.5 * ((f - nu) / width) ** 2)) for nu in grid])
+            for f, w in ((found.frequency.values, found.values * step), (lines, np.full(lines.size, 1 / lines.size)))
+        )
+        overlap = np.minimum(ours, exact).sum() / exact.sum()
+        print(f"overlap with the exact spectrum, both broadened by {width} THz: {overlap:.4f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=1000, help="frames of the radial distribution")
-    parser.add_argument(
-        "--long", type=int, default=100_000, help="frames of the trajectory that is opened (writes 2 GB)"
-    )
+    parser.add_argument("--long", type=int, default=100_000, help="frames of the opened trajectory (writes 2 GB)")
     options = parser.parse_args()
     distribution(options.frames)
     neighbors()

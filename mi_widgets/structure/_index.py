@@ -155,6 +155,6 @@ def _refuse_other(view: mmap.mmap, path: Path, start: int, number: int, n_atoms:
 
 def _refuse(path: Path, number: int, found: int, n_atoms: int) -> NoReturn:
     raise DataError(
-        f"{path.name}: frame {number} has {found} atoms, frame 0 has {n_atoms}. A trajectory keeps its atoms; read such "
-        f"frames one by one, read_structure(path, frame={number})."
+        f"{path.name}: frame {number} has {found} atoms, frame 0 has {n_atoms}. A trajectory keeps its atoms; read "
+        f"such frames one by one, read_structure(path, frame={number})."
     )

@@ -128,7 +128,10 @@ def find_pairs(
 
 def _find_numba(grid: _Grid, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> tuple[np.ndarray, ...]:
     kernel = _numba_engine().find_pairs  # type: ignore[union-attr]
-    size = 16 * len(grid.position) + 64
+    # a little more than an even density gives, so that one search is mostly enough
+    n_atoms, sphere = len(grid.position), 4.19 * cutoff**3
+    extent = np.where(pbc, 1.0, 1 / grid.inverse_span + 2 * grid.reach) * cutoff / grid.reach
+    size = int(min(1.2 * n_atoms**2 * sphere / float(np.prod(extent)), 1e7)) + 4 * n_atoms + 64
     while True:
         out = (
             np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 3), np.int64), np.empty((size, 3)),

@@ -132,11 +132,13 @@ def test_opening_reads_one_frame_and_each_frame_is_read_once(tmp_path: Path) -> 
 def test_one_frame_of_a_lazy_trajectory_reads_one_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.xyz"
     write(path, _frames(60), format="extxyz")
-    ds = structure.read_trajectory(path)
-    assert dask.is_dask_collection(ds.position)
     seen = []
     original = TextFrames._read
     monkeypatch.setattr(TextFrames, "_read", lambda self, k: seen.append(k) or original(self, k))
+    ds = structure.read_trajectory(path)
+    assert seen == [0]
+    assert dask.is_dask_collection(ds.position)
+    seen.clear()
     ds.position.isel(frame=41).load()
     assert seen == [41]
     ds[["position", "cell"]].isel(frame=slice(10, 13)).load()
