@@ -85,6 +85,8 @@ def build_index(path: Path, layout: Format) -> Index:
             if tail.startswith(marker[: len(tail)]):
                 return Index(n, n_atoms, first, length, None, header, rest)
         offsets = _walk(view, path, first, length, marker, (n_lines, n_atoms))
+        if not _whole(view, offsets, n_lines):  # a jump has missed frames
+            offsets = _walk(view, path, first, length, marker, (n_lines, n_atoms), jump=False)
         return _finish(view, path, layout, offsets, n_lines, n_atoms, header)
 
 
@@ -107,11 +109,14 @@ def _equal(view: mmap.mmap, first: int, length: int, n: int, marker: bytes) -> b
     return True
 
 
-def _walk(view: mmap.mmap, path: Path, first: int, length: int, marker: bytes, known: tuple[int, int]) -> list[int]:
+def _walk(
+    view: mmap.mmap, path: Path, first: int, length: int, marker: bytes, known: tuple[int, int], *, jump: bool = True
+) -> list[int]:
     """Starts of frames, each looked for near where the last one's length puts it."""
     offsets, at, text = [first], first, b"\n" + marker
     while True:
-        found = view.find(text, at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64)
+        low, high = at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64
+        found = view.find(text, low, high) if jump else -1
         if found < 0:  # of quite another length
             found = view.find(text, at + 1)
             if found >= 0 and view[at : found + 1].count(b"\n") > known[0]:
@@ -120,6 +125,15 @@ def _walk(view: mmap.mmap, path: Path, first: int, length: int, marker: bytes, k
             return offsets
         length, at = found + 1 - at, found + 1
         offsets.append(at)
+
+
+def _whole(view: mmap.mmap, offsets: list[int], n_lines: int) -> bool:
+    """Whether frames, here and there and where their length changes most, have the lines of one frame."""
+    sizes = np.diff(offsets)
+    if not sizes.size:
+        return True
+    looked = {*np.linspace(0, sizes.size - 1, _SAMPLES // 4).astype(int), int(sizes.argmax()), int(sizes.argmin())}
+    return all(view[offsets[k] : offsets[k + 1]].count(b"\n") == n_lines for k in looked)
 
 
 def _finish(

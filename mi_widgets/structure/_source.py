@@ -27,7 +27,7 @@ class TextFrames:
 
     def __init__(self, path: Path, layout: Format, index: Index) -> None:
         self.path, self.layout, self.index = path, layout, index
-        self.reads, self._bytes = 0, 0
+        self.reads = 0
         self._lock = threading.Lock()
         self._cache: OrderedDict[int, Frame] = OrderedDict()
         self._elements: list[str] | None = None
@@ -46,28 +46,25 @@ class TextFrames:
 
     def frame(self, number: int) -> Frame:
         """Read a frame, or take it from those kept."""
-        with self._lock:
+        with self._lock:  # held while reading: another variable of the same frame waits and finds it
             if number in self._cache:
                 self._cache.move_to_end(number)
                 return self._cache[number]
-        found = self._read(number)
-        size = (
-            found.position.nbytes + sum(np.asarray(a).nbytes for a in found.arrays.values()) + 100 * len(found.elements)
-        )
-        with self._lock:
+            found = self._read(number)
             self.reads += 1
             if self._elements is None:
                 self._elements = found.elements
+            if found.elements != self._elements:
+                raise DataError(
+                    f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. Read it alone: "
+                    f"read_structure(path, frame={number})."
+                )
+            arrays = [found.position, *map(np.asarray, found.arrays.values())]
+            size = sum(a.nbytes for a in arrays) + 100 * len(found.elements)
             self._cache[number] = found
-            room = max(int(_CACHE_BYTES / max(size, 1)), 1)
-            while len(self._cache) > room:
+            while len(self._cache) > max(int(_CACHE_BYTES / max(size, 1)), 1):
                 self._cache.popitem(last=False)
-        if found.elements != self._elements:
-            raise DataError(
-                f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. Read it alone: "
-                f"read_structure(path, frame={number})."
-            )
-        return found
+            return found
 
     def _read(self, number: int) -> Frame:
         start, stop = self.index.span(number)

@@ -129,6 +129,18 @@ def test_opening_reads_one_frame_and_each_frame_is_read_once(tmp_path: Path) -> 
         np.testing.assert_array_equal(again.frame(7).position, source.frame(7).position)
 
 
+@pytest.mark.parametrize("order", ["long first", "short first", "in turns"])
+def test_frames_of_very_unlike_length_are_all_found(tmp_path: Path, order: str) -> None:
+    head = '40\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\n'
+    long, short = (head + f"Ar {v} {v} {v}\n" * 40 for v in ("1.000000000000", "1.00000"))
+    parts = {"long first": [long] * 9 + [short] * 10, "short first": [short] * 10 + [long] * 9}
+    path = tmp_path / "run.xyz"
+    path.write_text("".join(parts.get(order, [long, short, short] * 6 + [long])))
+    run = structure.read_trajectory(path, lazy=False)
+    assert run.sizes["frame"] == 19
+    assert (run.position == 1).all()
+
+
 def test_one_frame_of_a_lazy_trajectory_reads_one_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.xyz"
     write(path, _frames(60), format="extxyz")
