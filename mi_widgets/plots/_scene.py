@@ -13,7 +13,7 @@ __all__ = ["Sites", "frame_arrays", "make_sites", "radii"]
 
 _ANIONS = {7, 8, 9, 16, 17, 34, 35, 52, 53}
 _METALLOIDS = {1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86}
-_ON_TOP = 0.01  # angstrom
+_ON_TOP, _THINNEST = 0.01, 0.3  # angstrom
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _bonds(
     xyz: np.ndarray, cell: np.ndarray, pbc: np.ndarray, numbers: np.ndarray, factor: float, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First and second atom and shift of every bond, each bond once."""
-    from mi_widgets.structure._cells import complete_cell
+    from mi_widgets.structure._cells import complete_cell, heights
     from mi_widgets.structure._elements import SYMBOLS, covalent_radii
     from mi_widgets.structure._neighbors import find_pairs, resolve_engine
 
@@ -115,6 +115,10 @@ def _bonds(
         return nothing
     radius = np.array([0.7, *covalent_radii(SYMBOLS[1:])])[numbers]
     box = complete_cell(cell) if not np.isclose(np.linalg.det(complete_cell(cell)), 0) else np.eye(3)
+    thin = pbc & (heights(box) < _THINNEST)
+    if thin.any():
+        notes.append(f"No bonds are drawn: the cell is {heights(box).min():.3g} Å thin.")
+        return nothing
     try:
         found = find_pairs(xyz, box, pbc, float(2 * factor * radius.max()), engine=resolve_engine("auto"))
     except DataError as error:

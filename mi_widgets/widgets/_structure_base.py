@@ -37,7 +37,6 @@ class StructureBase(Explorer):
     frames: Frames
     _i = 0
     _chosen: list[int] = []  # noqa: RUF012 - replaced, never changed in place
-    _closed = False
     _extra: dict[str, tuple[str, np.ndarray, dict[str, str]]] = {}  # noqa: RUF012
     _orientation: list[float] | None = None
 
@@ -374,5 +373,10 @@ class StructureBase(Explorer):
         return [f"{text} · {c.title}: {value}" for text, value in zip(out, shown, strict=True)]
 
     def _forget(self) -> None:
+        """Let go of what is drawn; also called for a viewer whose making failed."""
+        flat = getattr(self, "_flat", None)
+        if flat is not None:
+            flat.close()
         self._flat = None
-        self.frames.forget()
+        if hasattr(self, "frames"):
+            self.frames.forget()

@@ -68,6 +68,16 @@ class FlatView:
             self.view.write("edges", self._lines())
         self.select(self._chosen)
 
+    def close(self) -> None:
+        """Let go of everything: Bokeh and HoloViews keep documents, and these their callbacks."""
+        document, figure = self.view._document, self.view.figure("frame")
+        document.remove_on_change(self.view)
+        figure._event_callbacks.clear()
+        document.clear()
+        self.view._wire = self.view._on_error = None  # anywidget keeps every view whose script is a file
+        self.view.plot.cleanup()
+        self._point, self._describe = (lambda _atoms, _add: None), list
+
     def select(self, atoms: list[int]) -> None:
         """Mark atoms by their positions in the structure."""
         self._chosen = list(atoms)
@@ -146,9 +156,7 @@ class FlatView:
         else:
             return
         inside &= ~self._image[c["site"]]
-        self._point(
-            np.unique(c["atom"][inside]).tolist(), getattr(event, "mode", "") == "append" or shape.get("append", False)
-        )
+        self._point(np.unique(c["atom"][inside]).tolist(), self.adding)
 
 
 def inside_polygon(x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["chain", "measures"]
 
-_NEAR = np.array(list(product((-2, -1, 0, 1, 2), repeat=3)))
+_MOST = 12  # cells in each direction
 
 
 def chain(points: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
@@ -20,11 +20,13 @@ def chain(points: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
         Directions that repeat; their vectors must have a length.
     """
     out = np.array(points, dtype=float)
-    turns = np.unique(_NEAR * pbc, axis=0)
     inverse = np.linalg.pinv(cell)
+    heights = 1 / np.maximum(np.linalg.norm(inverse, axis=0), 1e-12)
     for k in range(1, len(out)):
         step = out[k] - out[k - 1]
         step = step - (np.round(step @ inverse) * pbc) @ cell  # near; a skewed cell may have one nearer still
+        far = np.minimum(np.ceil(np.linalg.norm(step) / heights), _MOST) * pbc
+        turns = np.array(list(product(*(np.arange(-n, n + 1) for n in far))))
         choices = step + turns @ cell
         out[k] = out[k - 1] + choices[np.argmin(np.einsum("ij,ij->i", choices, choices))]
     return out

@@ -204,6 +204,8 @@ class StructureViewer(StructureBase):
 
     def close(self) -> None:
         """Remove the widget with all its parts, and let the structure go."""
-        self._closed = True
+        bar = getattr(self, "run_bar", None)  # nothing here runs long, so it is not shown, and is in no box
+        if bar is not None:
+            self.children = [*self.children, bar]
         Explorer.close(self)
         self._forget()
