@@ -2,9 +2,10 @@
 
 import contextlib
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
@@ -84,9 +85,9 @@ def build_index(path: Path, layout: Format) -> Index:
                 return Index(n, n_atoms, first, length, None, header, 0)
             if tail.startswith(marker[: len(tail)]):
                 return Index(n, n_atoms, first, length, None, header, rest)
-        offsets = _walk(view, path, first, length, marker, (n_lines, n_atoms))
+        offsets = _walk(stream, view, path, first, length, marker, (n_lines, n_atoms))
         if not _whole(view, offsets, n_lines):  # a jump has missed frames
-            offsets = _walk(view, path, first, length, marker, (n_lines, n_atoms), jump=False)
+            offsets = _walk(stream, view, path, first, length, marker, (n_lines, n_atoms), jump=False)
         return _finish(view, path, layout, offsets, n_lines, n_atoms, header)
 
 
@@ -110,13 +111,29 @@ def _equal(view: mmap.mmap, first: int, length: int, n: int, marker: bytes) -> b
 
 
 def _walk(
-    view: mmap.mmap, path: Path, first: int, length: int, marker: bytes, known: tuple[int, int], *, jump: bool = True
+    stream: BinaryIO,
+    view: mmap.mmap,
+    path: Path,
+    first: int,
+    length: int,
+    marker: bytes,
+    known: tuple[int, int],
+    *,
+    jump: bool = True,
 ) -> list[int]:
     """Starts of frames, each looked for near where the last one's length puts it."""
-    offsets, at, text = [first], first, b"\n" + marker
+    offsets, at, text, file = [first], first, b"\n" + marker, stream.fileno()
+    least = most = length
     while True:
-        low, high = at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64
-        found = view.find(text, low, high) if jump else -1
+        low = max(at + least - 65, at)
+        high = min(at + most + 65, low + 4096) + len(text)
+        found = -1
+        if jump:  # a short read touches fewer pages than the map does
+            room = os.pread(file, high - low, low) if hasattr(os, "pread") else view[low:high]
+            found = room.find(text)
+            found = found + low if found >= 0 else -1
+        if found < 0 and jump:
+            found = view.find(text, at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64)
         if found < 0:  # of quite another length
             found = view.find(text, at + 1)
             if found >= 0 and view[at : found + 1].count(b"\n") > known[0]:
@@ -124,6 +141,7 @@ def _walk(
         if found < 0:
             return offsets
         length, at = found + 1 - at, found + 1
+        least, most = min(least, length), max(most, length)
         offsets.append(at)
 
 
