@@ -182,7 +182,7 @@ class StructurePage {
     this.rate = make("select", { title: "Frames per second", ariaLabel: "Frames per second" }, ...[1, 2, 5, 10, 20, 30, 60].map((v) => make("option", { value: v, textContent: `${v}/s`, selected: v === 20 })));
     this.loop = make("input", { type: "checkbox", checked: true });
     const loop = make("label", { title: "Begin again after the last frame" }, this.loop, " loop");
-    return make("div", { className: "mi-player", hidden: true }, button("⏮", "First frame", () => this.ask(0)), button("◂", "One frame back", () => this.step(-1)),
+    return make("div", { className: "mi-player", hidden: true }, button("|◂", "First frame", () => this.ask(0)), button("◂", "One frame back", () => this.step(-1)),
       this.play, button("▸", "One frame forth", () => this.step(1)), this.slide, this.where, this.rate, loop);
   }
   showFrame({ i, n, text }) {
@@ -205,7 +205,7 @@ class StructurePage {
   step(by) { this.ask(Math.min(this.frames - 1, Math.max(0, (this.at ?? 0) + by))); }
   toggle() {
     this.playing = !this.playing;
-    this.play.textContent = this.playing ? "⏸" : "▶";
+    this.play.textContent = this.playing ? "❚❚" : "▶";
     if (this.playing) this.advance();
   }
   advance() {
