@@ -19,7 +19,7 @@ import numpy as np
 from matscipy.neighbours import neighbour_list
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_harmonic_crystal
+from mi_widgets.datasets import make_harmonic_crystal
 from mi_widgets.labels import label_structure
 
 

@@ -13,10 +13,11 @@ _LAZY = {
     "link": "mi_widgets.widgets",
     "peaks": "mi_widgets.peaks",
     "plots": "mi_widgets.plots",
+    "structure": "mi_widgets.structure",
     "widgets": "mi_widgets.widgets",
 }
 
-__all__ = ["PeakMapper", "__version__", "datasets", "io", "link", "peaks", "plots", "widgets"]
+__all__ = ["PeakMapper", "__version__", "datasets", "io", "link", "peaks", "plots", "structure", "widgets"]
 
 
 def __getattr__(name: str) -> Any:

@@ -127,7 +127,7 @@ def msd(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._structures import make_diffusing_atoms
+    >>> from mi_widgets.datasets import make_diffusing_atoms
     >>> found = msd(make_diffusing_atoms(n_frames=200, n_atoms=20))
     >>> found.msd.dims
     ('species', 'lag')
@@ -270,7 +270,7 @@ def diffusion_coefficient(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._structures import make_diffusing_atoms
+    >>> from mi_widgets.datasets import make_diffusing_atoms
     >>> run = make_diffusing_atoms(n_frames=2000, n_atoms=30, seed=1)
     >>> found = diffusion_coefficient(run)
     >>> low, high = found.diffusion_coefficient_low, found.diffusion_coefficient_high

@@ -43,7 +43,7 @@ def slab_layers(structure: xr.Dataset, *, tolerance: float = 0.5, normal: str = 
 
     Examples
     --------
-    >>> from mi_widgets.datasets._structures import make_slab
+    >>> from mi_widgets.datasets import make_slab
     >>> slab = make_slab(step=False)
     >>> bool((slab_layers(slab) == slab.true_layer).all())
     True

@@ -70,7 +70,7 @@ def vdos(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._structures import make_harmonic_crystal
+    >>> from mi_widgets.datasets import make_harmonic_crystal
     >>> found = vdos(make_harmonic_crystal(n_frames=256))
     >>> round(float(found.vdos.sel(species="all").integrate("frequency")), 2)
     1.0

@@ -9,7 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from pymatgen.core import Lattice, Molecule, Structure
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_diffusing_atoms, make_slab
+from mi_widgets.datasets import make_diffusing_atoms, make_slab
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
 from mi_widgets.labels import label_structure
 

@@ -7,7 +7,7 @@ import xarray as xr
 from ase.build import bulk
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_silica, make_slab
+from mi_widgets.datasets import make_silica, make_slab
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.labels import label_structure
 

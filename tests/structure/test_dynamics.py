@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_diffusing_atoms
+from mi_widgets.datasets import make_diffusing_atoms
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import label_structure
 

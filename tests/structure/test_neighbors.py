@@ -7,7 +7,7 @@ from ase.neighborlist import primitive_neighbor_list
 from matscipy.neighbours import neighbour_list
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_silica, make_slab
+from mi_widgets.datasets import make_silica, make_slab
 from mi_widgets.errors import DataError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.labels import label_structure
 from mi_widgets.structure import _neighbors

@@ -14,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_diffusing_atoms
+from mi_widgets.datasets import make_diffusing_atoms
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsError, MIWidgetsWarning, ParameterError
 from mi_widgets.structure._index import build_index
 from mi_widgets.structure._source import FrameArray, TextFrames

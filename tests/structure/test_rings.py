@@ -8,7 +8,7 @@ from ase.spacegroup import crystal
 from matscipy.rings import ring_statistics
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_silica
+from mi_widgets.datasets import make_silica
 from mi_widgets.errors import ParameterError
 from mi_widgets.labels import label_structure
 

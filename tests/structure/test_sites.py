@@ -7,7 +7,7 @@ from ase.build import bulk, fcc111, molecule
 from ase.geometry import get_layers
 
 from mi_widgets import structure
-from mi_widgets.datasets._structures import make_diffusing_atoms, make_slab
+from mi_widgets.datasets import make_diffusing_atoms, make_slab
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.labels import label_structure
 
