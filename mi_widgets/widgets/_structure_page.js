@@ -206,6 +206,7 @@ class StructurePage {
   toggle() {
     this.playing = !this.playing;
     this.play.textContent = this.playing ? "❚❚" : "▶";
+    this.three?.coarse(this.playing);
     if (this.playing) this.advance();
   }
   advance() {

@@ -24,6 +24,20 @@ function inverse(m) {
   return Array.from({ length: 16 }, (_, n) => rows[n % 4][4 + (n >> 2)]);
 }
 
+// Where the processor draws in place of a graphics card, smooth edges cost more than all the rest.
+function isSlow() {
+  const gl = document.createElement("canvas").getContext("webgl"), info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = String((info && gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) ?? "");
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
+function withoutSmoothing(slow, make) {
+  const proto = HTMLCanvasElement.prototype, real = proto.getContext;
+  if (!slow) return make();
+  proto.getContext = function (kind, more) { return real.call(this, kind, String(kind).includes("webgl") ? { ...more, antialias: false } : more); };
+  try { return make(); } finally { proto.getContext = real; }
+}
+
 // A buffer with room to spare: a frame of a trajectory has a few bonds more or fewer than the one before.
 class Pool {
   constructor(NGL, stage, kind, options = {}) { Object.assign(this, { NGL, stage, kind, options, room: 0, n: 0 }); }
@@ -58,10 +72,11 @@ class Pool {
 class Stage3D {
   constructor(NGL, host) {
     this.NGL = NGL;
-    this.stage = new NGL.Stage(host, {
+    this.slow = isSlow();
+    this.stage = withoutSmoothing(this.slow, () => new NGL.Stage(host, {
       backgroundColor: "white", tooltip: false, hoverTimeout: 1e9, clipNear: 0, clipFar: 100, clipDist: 0, fogNear: 62,
       fogFar: 150, ambientIntensity: 0.32, lightIntensity: 1.1, sampleLevel: 0, cameraFov: 30,
-    });
+    }));
     this.viewer = this.stage.viewer;
     for (const name of ["clickPick-left", "clickPick-right", "clickPick-middle", "hoverPick", "drag-ctrl-shift-right",
       "drag-ctrl-shift-left"]) this.stage.mouseControls.remove(name);
@@ -147,7 +162,8 @@ class Stage3D {
     return Number.isFinite(high - low) ? high - low : 1;
   }
   drawText(name, points, text, colors, size, params = {}) {
-    const old = this.texts.get(name);
+    const key = JSON.stringify([points, text, size]), old = this.texts.get(name);
+    if (old && old.key === key) return;                      // text costs more than all atoms
     if (old) this.stage.removeComponent(old);
     this.texts.delete(name);
     if (!text.length) return;
@@ -160,6 +176,7 @@ class Stage3D {
     shape.addBuffer(buffer);
     const component = this.stage.addComponentFromObject(shape);
     component.addRepresentation("buffer");
+    component.key = key;
     this.texts.set(name, component);
   }
   drawLabels() {
@@ -198,6 +215,15 @@ class Stage3D {
     const { full, width, height } = this.matrices(), [x, y] = carry(full, this.label.at);
     this.labelEl.textContent = this.label.text;
     this.labelEl.style.transform = `translate(${((x + 1) * width) / 2 + 10}px, ${((1 - y) * height) / 2 - 30}px)`;
+  }
+
+  // Fewer pixels while a trajectory is played, where the processor draws them.
+  coarse(on) {
+    if (!this.slow) return;
+    const { renderer, width, height } = this.viewer;
+    renderer.setPixelRatio(on ? 0.5 : globalThis.devicePixelRatio);
+    renderer.setSize(width, height);
+    this.viewer.requestRender();
   }
 
   setLook(look) {

@@ -205,7 +205,9 @@ class StructureViewer(StructureBase):
     def close(self) -> None:
         """Remove the widget with all its parts, and let the structure go."""
         bar = getattr(self, "run_bar", None)  # nothing here runs long, so it is not shown, and is in no box
-        if bar is not None:
-            self.children = [*self.children, bar]
+        for widget in [] if bar is None else [*bar.children, bar]:
+            for part in (widget.layout, getattr(widget, "style", None), widget):
+                if part is not None:
+                    part.close()
         Explorer.close(self)
         self._forget()
