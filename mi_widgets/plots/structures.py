@@ -12,7 +12,7 @@ from mi_widgets.plots._scene import Sites, make_sites, radii
 from mi_widgets.plots._scene_colors import Colors, color_atoms
 from mi_widgets.plots._style import figure_style, plain
 
-__all__ = ["PLANES", "STYLES", "plot_structure", "projection_columns", "projection_frame", "structure_scene"]
+__all__ = ["PLANES", "STYLES", "plot_structure", "structure_scene"]
 
 #: Plane, its two axes and the one that points at the viewer, with the sign of the horizontal one.
 PLANES = {"x-y": (0, 1, 2), "x-z": (0, 2, 1), "y-z": (1, 2, 0)}

@@ -130,7 +130,7 @@ class _Reader:
     def compare(self, node: ast.Compare) -> np.ndarray:
         left, out = self.read(node.left), np.array(True)
         for op, right in zip(node.ops, node.comparators, strict=True):
-            if isinstance(op, (ast.In, ast.NotIn)):
+            if type(op) not in _COMPARE and not isinstance(op, (ast.Is, ast.IsNot)):  # in, and its contrary
                 if not isinstance(right, (ast.Tuple, ast.List, ast.Set)):
                     raise ParameterError(f"'in' needs a list of values in brackets. {_HELP}")
                 hits = [_COMPARE[ast.Eq](left, self.read(v)) for v in right.elts]
