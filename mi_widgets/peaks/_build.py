@@ -17,6 +17,8 @@ from mi_widgets.peaks._noise import estimate_noise, lay_out_noise
 from mi_widgets.peaks._problem import Problem
 from mi_widgets.peaks._ties import parse_shared, parse_ties
 
+UNEVEN = 1.1  # ratio of the largest to the smallest step that expectation maximisation puts up with
+
 
 @dataclass(frozen=True)
 class Known:
@@ -102,6 +104,12 @@ def _check_method(method: str, problem: Problem, shared: np.ndarray | None) -> N
         )
     if not problem.poisson:
         raise ParameterError("method='em' is for counts. Write method='lm' with the gaussian likelihood.")
+    step = np.diff(problem.axis)
+    if step.max() > UNEVEN * step.min():
+        raise ParameterError(
+            f"method='em' needs an even axis, this one has steps of {step.min():.4g} to {step.max():.4g}. "
+            "Write method='lm'."
+        )
     if problem.ties is not None or shared is not None:
         raise ParameterError("method='em' knows no ties, held or shared parameters. Write method='lm'.")
 

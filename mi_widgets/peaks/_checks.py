@@ -1,19 +1,22 @@
 """From what the user gives to arrays: labels checked, orientation settled, noise and starts laid out."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import ndimage
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.labels import require_axis, require_numeric
 from mi_widgets.peaks._model import Model
 
 STATISTICS = ("deviance", "reduced_deviance", "dof", "bic", "n_iter", "status")  # of every fit, beside its parameters
-LEAST_CEILING = 200.0  # a flat top of few counts may be chance
+LEAST_PAIRS, MOST_EQUAL = 10, 0.05  # neighbours in the brighter half, and how many of these may be equal
+BESIDE = 2
+STRAY = 0.1  # channels above a ceiling, of those at it: cosmic rays
 READ_BYTES = 64 * 2**20  # looked at at once when the whole map is scanned
 
 
@@ -60,7 +63,10 @@ class Prepared:
         contiguous = rows.size > 1 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
         block = self.spectra[rows[0] : rows[-1] + 1] if contiguous else self.spectra[rows]
         y = np.array(block, dtype=np.float64, order="C")
-        y[~np.isfinite(y) | (y >= self.ceiling)] = np.nan
+        if np.isfinite(self.ceiling):
+            # with those beside it: of channels near the ceiling only those that happen to count low would be left
+            y[ndimage.binary_dilation(y >= self.ceiling, np.ones((1, 2 * BESIDE + 1)))] = np.nan
+        y[~np.isfinite(y)] = np.nan
         if self.mask is not None:
             y[np.broadcast_to(self.mask if len(self.mask) == 1 else self.mask[rows], y.shape)] = np.nan
         if self.spikes is not None:
@@ -125,31 +131,64 @@ def prepare(
         mask=None if mask is None else lay_out_mask(mask, da, dim),
         spikes=spikes,
     )
-    ceiling = _ceiling(prepared)
+    return with_ceiling(prepared)
+
+
+def with_ceiling(prepared: Prepared) -> Prepared:
+    """The same, with what the detector cannot exceed, where the spectra show it."""
+    ceiling = find_ceiling(prepared)
     if np.isinf(ceiling):
         return prepared
-    saturated = np.concatenate([(prepared.spectra[r[0] : r[-1] + 1] >= ceiling).any(axis=1) for r in prepared.blocks()])
-    return replace(prepared, ceiling=ceiling, saturated=np.asarray(saturated))
+    high = [((block >= ceiling) & ~masked).any(axis=1) for block, masked in _looks(prepared)]
+    return replace(prepared, ceiling=ceiling, saturated=np.concatenate(high))
 
 
-def _ceiling(prepared: Prepared) -> float:
-    """What the detector cannot exceed: the most its integers hold, or a largest value that runs over some channels."""
+def _looks(prepared: Prepared) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Spectra in pieces, and which of their channels are masked."""
+    for rows in prepared.blocks():
+        block = np.asarray(prepared.spectra[rows[0] : rows[-1] + 1])
+        masked = np.zeros((1, 1), dtype=bool)
+        if prepared.mask is not None:
+            masked = prepared.mask if len(prepared.mask) == 1 else prepared.mask[rows]
+        yield block, np.broadcast_to(masked, block.shape)
+
+
+def find_ceiling(prepared: Prepared) -> float:
+    """What the detector cannot exceed: the most its integers hold, or a value at which peaks are flat.
+
+    Tops of three equal channels are flat by chance where channels seldom differ: at few counts, in spectra without
+    noise, or filled up from fewer channels. Then nothing is concluded.
+    """
     if not isinstance(prepared.spectra, np.ndarray):  # chunks are looked at one by one, when they are read
         return np.inf
-    kind, most = prepared.spectra.dtype, -np.inf
-    for rows in prepared.blocks():
-        block = prepared.spectra[rows[0] : rows[-1] + 1]
-        largest = np.max(block, initial=-np.inf, where=np.isfinite(block)) if kind.kind == "f" else block.max()
-        most = max(most, float(largest))
-    if kind.kind in "ui" and most == np.iinfo(kind).max:
-        return most
-    if not np.isfinite(most) or most < LEAST_CEILING:
+    kind, flat = prepared.spectra.dtype, -np.inf
+    for block, masked in _looks(prepared):
+        if kind.kind in "ui" and ((block == np.iinfo(kind).max) & ~masked).any():
+            return float(np.iinfo(kind).max)
+        same = (block[:, 1:] == block[:, :-1]) & np.isfinite(block[:, 1:]) & ~(masked[:, 1:] | masked[:, :-1])
+        runs = same[:, 1:] & same[:, :-1]
+        if runs.any():
+            flat = max(flat, float(block[:, 1:-1][runs].max()))
+    if not np.isfinite(flat) or flat <= 0:
         return np.inf
-    for rows in prepared.blocks():
-        at = prepared.spectra[rows[0] : rows[-1] + 1] == most
-        if (at[:, 2:] & at[:, 1:-1] & at[:, :-2]).any():
-            return most
-    return np.inf
+    at = above = pairs = equal = 0
+    for block, masked in _looks(prepared):
+        at += int(((block == flat) & ~masked).sum())
+        above += int(((block > flat) & ~masked).sum())
+        bright = (block[:, 1:] >= flat / 2) & (block[:, 1:] < flat) & ~masked[:, 1:]
+        pairs += int(bright.sum())
+        equal += int((bright & (block[:, 1:] == block[:, :-1])).sum())
+    seldom = pairs >= LEAST_PAIRS and equal <= MOST_EQUAL * pairs
+    return flat if seldom and above <= STRAY * at and _stands_out(prepared, flat) else np.inf
+
+
+def _stands_out(prepared: Prepared, flat: float) -> bool:
+    """Whether a value is met far oftener than any other of the brighter half, as the steps of a rounding are not."""
+    rows = np.unique(np.linspace(0, len(prepared.spectra) - 1, 4096).astype(int))
+    y = np.asarray(prepared.spectra[rows])
+    values, counts = np.unique(y[(y >= flat / 2) & (y <= flat)], return_counts=True)
+    others = counts[values < flat]
+    return bool(counts[values == flat].sum() > 3 * others.max(initial=0))
 
 
 def _plain(coordinate: xr.DataArray) -> xr.DataArray:

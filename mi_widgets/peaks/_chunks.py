@@ -10,7 +10,7 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.peaks._build import Known, look_at
-from mi_widgets.peaks._checks import likelihood_of, prepare
+from mi_widgets.peaks._checks import likelihood_of, prepare, require_same_labels
 from mi_widgets.peaks._map_fit import NOT_RUN
 from mi_widgets.peaks._parts import COPY_SHARE, FitOptions, Parts, model_of
 from mi_widgets.runs import Part
@@ -22,9 +22,11 @@ def lazy_fit(da: xr.DataArray, dim: str, options: FitOptions) -> xr.Dataset:
     """The fit of a chunked map as a Dataset of dask arrays, one task for each chunk of the map."""
     da, known = _look(da, dim, options)
     arrays, rest = _split(options)
-    args = (
-        [arrays.chunk({str(d): da.chunksizes[d] for d in arrays.dims if d in da.dims and d != dim})] if arrays else []
-    )
+    for name, values in arrays.data_vars.items():
+        for d in values.dims:
+            require_same_labels(str(name).replace("start:", "start "), values, str(d), da.coords.get(d))
+    like = {d: -1 if d == dim else chunks for d, chunks in da.chunksizes.items() if d in arrays.dims}
+    args = [arrays.chunk(like)] if arrays else []
     return xr.map_blocks(
         _fit_chunk, da, args=args, kwargs={"dim": dim, "options": rest, "known": known},
         template=_template(da, dim, options, known, lazy=True),

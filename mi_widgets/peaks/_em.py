@@ -185,14 +185,17 @@ def fit_by_em(problem: Problem, y: np.ndarray, start: np.ndarray, *, max_steps: 
     """
     p, n_steps = start.copy(), np.zeros(len(y), dtype=np.int64)
     converged, live, before = np.zeros(len(y), dtype=bool), np.arange(len(y)), np.full(len(y), -np.inf)
-    em = EM(problem.model, problem.axis, y, start, problem.low, problem.high)
+    em = EM(problem.model, problem.axis, y, _alive(problem, y, start), problem.low, problem.high)
     while live.size:
         first = em.p.copy()
         em.iterate()
         second = em.p.copy()
         middle = em.iterate()
         third = em.p.copy()
-        em.p = np.clip(_extrapolate(problem.model, first, second, third), problem.low, problem.high)
+        ahead = _extrapolate(problem.model, first, second, third)
+        # a component of nothing never comes back: go half the way to a bound, not onto it
+        ahead = np.where(ahead <= problem.low, (third + problem.low) / 2, ahead)
+        em.p = np.where(ahead >= problem.high, (third + problem.high) / 2, ahead)
         after = em.iterate()
         worse = ~(after >= middle)
         em.p[worse] = third[worse]
@@ -205,6 +208,20 @@ def fit_by_em(problem: Problem, y: np.ndarray, start: np.ndarray, *, max_steps: 
         if not keep.all():
             em = em.rows(keep)
     return _finish(problem, y, p, n_steps, converged)
+
+
+def _alive(problem: Problem, y: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Starting values with something of every component, which expectation maximisation could not make of nothing."""
+    p, model = start.copy(), problem.model
+    mean = np.nanmean(y, axis=1, keepdims=True)
+    span = problem.axis[-1] - problem.axis[0]
+    ground = slice(int(model.offsets[-1]), None)
+    p[:, ground] = np.maximum(p[:, ground], 0.01 * mean)
+    area = model.columns("amplitude")
+    p[:, area] = np.maximum(p[:, area], 0.01 * mean * span)
+    if "fraction" in model.peak_names:
+        p[:, model.columns("fraction")] = np.clip(p[:, model.columns("fraction")], 0.02, 0.98)
+    return np.clip(p, problem.low, problem.high)
 
 
 def _extrapolate(model: Model, first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:

@@ -53,7 +53,6 @@ def translate(model: Any, params: Any, low: float, high: float) -> dict[str, Any
         bounds[name] = (float(parameter.min), float(parameter.max))
         if parameter.expr:
             ties[name] = _rule(theirs, params, names)
-            bounds[name] = (-np.inf, np.inf)  # as in lmfit, only what is followed has bounds
         elif not parameter.vary:
             ties[name] = float(parameter.value)
             bounds.pop(name)

@@ -11,6 +11,7 @@ from mi_widgets.peaks import _starts
 from mi_widgets.peaks._em import MAX_STEPS, fit_by_em
 from mi_widgets.peaks._engines._door import MAX_ITER, Fitted, fit_block, resolve_engine
 from mi_widgets.peaks._engines._threads import serial_blas, side_by_side
+from mi_widgets.peaks._follow import follow
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._noise import Noise
 from mi_widgets.peaks._problem import Problem
@@ -83,6 +84,7 @@ class MapFit:
         self.dof, self.n_iter = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self.status = np.full(n, NOT_RUN, dtype=np.int8)
         self.correlation = np.full((n, p, p), np.nan) if self.correlations else None
+        self.n_negative = 0
 
     @property
     def n_local(self) -> int:
@@ -123,7 +125,7 @@ class MapFit:
 
     @property
     def _fully_given(self) -> bool:
-        return self.given is not None and bool(np.isfinite(self.given).any(axis=0).all())
+        return self.given is not None and bool(np.isfinite(self.given).all())
 
     def _usable(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Spectra of `rows` that can be fitted; the others get their status."""
@@ -131,7 +133,9 @@ class MapFit:
         count = np.isfinite(y).sum(axis=1)
         usable = (count > self.n_local) & (np.where(np.isfinite(y), y, 0.0) != 0).any(axis=1)
         if self.problem.poisson:  # a map that is read in pieces may have some below zero that nobody has seen
-            usable &= ~(y < 0).any(axis=1)
+            negative = (y < 0).any(axis=1)
+            self.n_negative += int((usable & negative).sum())
+            usable &= ~negative
         self.status[rows[~usable]] = NO_DATA
         return rows[usable], y[usable]
 
@@ -162,8 +166,10 @@ class MapFit:
         if self.given is not None:
             given = self.given[rows] if len(self.given) > 1 else np.broadcast_to(self.given, start.shape)
             start = np.where(np.isfinite(given), given, start)
-            if not np.isfinite(given[0, self.model.columns("amplitude")]).any():
-                start[:, self.model.columns("amplitude")] = _starts.areas_at(self.problem, y, start)
+            area, center = self.model.columns("amplitude"), self.model.columns("center")
+            placed = ~np.isfinite(given[:, area]).any(axis=1) & np.isfinite(given[:, center]).any(axis=1)
+            if placed.any():  # positions without areas
+                start[np.ix_(placed, area)] = _starts.areas_at(self.problem, y[placed], start[placed])
         return np.clip(start, self.problem.low, self.problem.high)
 
     def _pilots(self) -> Iterator[tuple[np.ndarray, str]]:
@@ -200,6 +206,20 @@ class MapFit:
         """Fit rows in shares, each small enough to stay in cache and each by one thread."""
         self._engine_now()
         side_by_side(self._share, _shares(rows))
+
+    def follow_peaks(self) -> None:
+        """Number peaks as they go over the map and not by position, so that lines may cross."""
+        k = self.model.n_peaks
+        if not self.sort or k < 2 or len(self.shape) > 2:
+            return
+        order = follow(self.parameters[:, self.model.columns("center")], self.fwhm,
+                       self.parameters[:, self.model.columns("amplitude")], self.shape)  # fmt: skip
+        self.sort = False
+        columns = self.model.reorder(order)
+        for values in (self.parameters, self.stderr):
+            values[:] = np.take_along_axis(values, columns, axis=1)
+        for values in (self.fwhm, self.fwhm_stderr, self.height, self.height_stderr):
+            values[:] = np.take_along_axis(values, order, axis=1)
 
     def _share(self, rows: np.ndarray) -> None:
         rows, y = self._usable(rows)

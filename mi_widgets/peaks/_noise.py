@@ -1,5 +1,6 @@
 """What is known of the noise: given, counted, or read off the data."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -7,11 +8,12 @@ import numpy as np
 import xarray as xr
 from scipy import ndimage, optimize
 
-from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.peaks._checks import Prepared, require_same_labels
 
 Weights = Callable[[np.ndarray, np.ndarray], np.ndarray]
 N_LEVELS, N_SAMPLE, N_SMOOTH = 24, 4096, 5
+READ_SHARE = 0.2  # of the variance of counting, above which read noise is not small
 FAINT = 1e-6  # share of the variance at the brightest channels below which there is no gain
 
 
@@ -59,6 +61,7 @@ def lay_out_noise(
                     f"noise='auto' finds the same noise ({read:.3g}) at every intensity, so these are no counts. "
                     "Write likelihood='gaussian'."
                 )
+            _warn_of_read_noise(gain, read, prepared)
             return Noise(lambda _rows, _y: one, gain=gain, attrs={"noise_gain": gain, "noise_read": read})
         return Noise(lambda _rows, _y: one)
     if noise is None:
@@ -75,11 +78,26 @@ def lay_out_noise(
         )
     if isinstance(noise, xr.DataArray):
         return Noise(_array_weights(noise, prepared))
-    sigma = float(noise)
+    sigma = np.nan if isinstance(noise, bool) else float(noise)
     if not (np.isfinite(sigma) and sigma > 0):
         raise ParameterError(f"noise must be a standard deviation above zero; got {noise!r}.")
     weight = np.full((1, 1), 1 / sigma**2)
     return Noise(lambda _rows, _y: weight, attrs={"noise_sigma": sigma})
+
+
+def _warn_of_read_noise(gain: float, read: float, prepared: Prepared) -> None:
+    """The Poisson likelihood knows of no read noise: standard errors are too small where it counts."""
+    y = prepared.read(np.unique(np.linspace(0, len(prepared.spectra) - 1, 64).astype(int)))
+    level = float(np.nanmedian(y)) if np.isfinite(y).any() else 0.0
+    if read**2 > READ_SHARE * gain * max(level, 0.0) + 1e-300:
+        warnings.warn(
+            f"the read noise ({read:.3g}) is not small beside that of counting at the median intensity "
+            f"({np.sqrt(gain * max(level, 0)):.3g}), and the Poisson likelihood leaves it out: standard errors are too "
+            "small. "
+            "Write likelihood='gaussian' with the same noise.",
+            MIWidgetsWarning,
+            stacklevel=6,
+        )
 
 
 def gain_and_read(noise: Mapping[str, float]) -> tuple[float, float]:
@@ -151,7 +169,12 @@ def _clipped_variance(values: np.ndarray) -> float:
 
 def _smooth(y: np.ndarray) -> np.ndarray:
     """Running mean over five channels: weights must not follow the noise, or channels that count low weigh too much."""
-    return ndimage.uniform_filter1d(np.where(np.isfinite(y), y, 0.0), N_SMOOTH, axis=1, mode="nearest")
+    seen = np.isfinite(y)
+    total = ndimage.uniform_filter1d(np.where(seen, y, 0.0), N_SMOOTH, axis=1, mode="nearest")
+    if seen.all():
+        return np.asarray(total)
+    share = ndimage.uniform_filter1d(seen.astype(float), N_SMOOTH, axis=1, mode="nearest")
+    return np.asarray(total / np.maximum(share, 1 / (2 * N_SMOOTH)))
 
 
 def _array_weights(noise: xr.DataArray, prepared: Prepared) -> Weights:

@@ -130,6 +130,13 @@ class Parts(Iterator[Part]):
         """Say so where the scatter is far too small for counts: the standard errors are then far too large."""
         fit = self.fit
         fitted = fit.dof > 0
+        if fit.n_negative:
+            warnings.warn(
+                f"{fit.n_negative} spectra have values below zero, which are no counts: they are left out (no_data). "
+                "Write likelihood='gaussian', or give the raw counts.",
+                MIWidgetsWarning,
+                stacklevel=5,
+            )
         if self._quiet or not fit.problem.poisson or not fitted.any():
             return
         if np.nanmedian(fit.deviance[fitted] / fit.dof[fitted]) < NO_COUNTS:

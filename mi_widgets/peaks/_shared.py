@@ -53,6 +53,7 @@ def share(fit: "MapFit") -> Iterator[tuple[np.ndarray, str]]:
     rows = np.flatnonzero(np.isfinite(fit.parameters).all(axis=1))
     if fit.shared is None or not rows.size:
         return
+    fit.follow_peaks()
     state = _State.of(fit, rows, fit.shared)
     for _round in range(MAX_ROUNDS):
         state.fit_rest()
@@ -61,6 +62,21 @@ def share(fit: "MapFit") -> Iterator[tuple[np.ndarray, str]]:
             break
     state.finish()
     yield rows, "shared"
+
+
+def _inverse(hess: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Inverse over the parameters that are not left out, zero for those; NaN where these cannot be told apart."""
+    index = np.arange(hess.shape[1])
+    scale = 1 / np.sqrt(np.where(without, 1.0, np.maximum(hess[:, index, index], 1e-300)))
+    both = scale[:, :, None] * scale[:, None, :]
+    scaled = np.where(without[:, :, None] | without[:, None, :], 0.0, hess * both)
+    scaled[:, index, index] = 1.0
+    singular = np.linalg.eigvalsh(scaled)[:, 0] < 1e-11
+    scaled[singular] = np.eye(hess.shape[1])
+    out = np.linalg.inv(scaled) * both
+    out[np.broadcast_to((without[:, :, None] | without[:, None, :]), out.shape)] = 0.0
+    out[singular] = np.nan
+    return np.asarray(out)
 
 
 @dataclass
@@ -96,7 +112,7 @@ class _State:
         weight = np.minimum(weight, np.where(limit > 0, limit, np.inf))
         total = weight.sum(axis=0)
         mean = np.where(total > 0, (weight * values).sum(axis=0) / np.maximum(total, 1e-300), np.median(values, axis=0))
-        low, high = fit.problem.low[columns], fit.problem.high[columns]
+        low, high = (side[fit.problem.slot[columns]] for side in fit.problem.box)
         return cls(fit, rows, columns, np.clip(mean, low, high), fit.parameters[rows].copy())
 
     def __post_init__(self) -> None:
@@ -151,15 +167,16 @@ class _State:
         p = self.parameters[at][:, problem.free]
         stuck = ((p <= low) & (grad > 0)) | ((p >= high) & (grad < 0))  # at a bound: does not move with the others
         stuck |= np.einsum("nii->ni", hess) <= 1e-30
-        stuck[:, self.slots] = True
-        own = np.where(stuck[:, :, None] | stuck[:, None, :], 0.0, hess)
-        index = np.arange(p.shape[1])
-        own[:, index, index] = np.where(stuck, 1.0, own[:, index, index] * (1 + 1e-10))
-        inverse = np.linalg.pinv(own, hermitian=True)
-        inverse[:, index, index] -= stuck
+        shared = np.zeros_like(stuck)
+        shared[:, self.slots] = True
+        inverse = np.nan_to_num(_inverse(hess, stuck | shared))
         mixed = hess[:, :, self.slots]
         slope = inverse @ mixed
-        self.inverse[at], self.slope[at] = inverse, slope
+        # what stands on a bound does not move, but is not known for certain either
+        whole = _inverse(hess, shared | (np.einsum("nii->ni", hess) <= 1e-30))
+        sure = np.isfinite(whole).all(axis=(1, 2))
+        self.inverse[at] = np.where(sure[:, None, None], whole, inverse)
+        self.slope[at] = self.inverse[at] @ mixed
         both = hess[:, self.slots][:, :, self.slots]
         left = grad[:, self.slots] - np.einsum("nas,na->ns", slope, grad)
         return left.sum(axis=0), (both - np.einsum("nas,nat->nst", mixed, slope)).sum(axis=0)
@@ -170,7 +187,7 @@ class _State:
             self.tried = (self.tried + self.values) / 2
             return True
         step = -np.linalg.lstsq(self.information, self.gradient, rcond=1e-12)[0]
-        low, high = self.fit.problem.low[self.columns], self.fit.problem.high[self.columns]
+        low, high = (side[self.slots] for side in self.fit.problem.box)
         self.tried = np.clip(self.values + step, low, high)
         gain = -float((self.tried - self.values) @ self.gradient) / 2
         if gain > ENOUGH:
@@ -178,13 +195,21 @@ class _State:
         self.tried = self.values.copy()
         return False
 
+    def _common_scale(self) -> np.ndarray:
+        if not self.fit.scaled:
+            return np.ones(self.rows.size)
+        dof = np.maximum(self.fit.dof[self.rows] + self.slots.size * (self.fit.dof[self.rows] > 0), 1)
+        own = 2 * self.cost / dof
+        return np.asarray(2 * self.cost.sum() / dof.sum() / np.maximum(own, 1e-300))
+
     def finish(self) -> None:
         """Hand the fit and its covariance, that of the shared values included, to the map."""
-        spread = np.linalg.pinv(self.information, hermitian=True)
-        covariance = self.inverse + self.slope @ spread @ self.slope.transpose(0, 2, 1)
-        covariance[:, :, self.slots] = -self.slope @ spread
+        # `store` scales by the residuals of each spectrum where the noise is unknown; shared values go by those of all
+        times = self._common_scale()[:, None, None] * np.linalg.pinv(self.information, hermitian=True)
+        covariance = self.inverse + self.slope @ times @ self.slope.transpose(0, 2, 1)
+        covariance[:, :, self.slots] = -self.slope @ times
         covariance[:, self.slots] = covariance[:, :, self.slots].transpose(0, 2, 1)
-        covariance[:, self.slots[:, None], self.slots] = spread
+        covariance[:, self.slots[:, None], self.slots] = times
         full = self.fit.problem.expand_covariance(covariance)
         self.parameters[:, self.columns] = self.values
         for at in self._shares():

@@ -106,7 +106,8 @@ def fit_peaks(
         the gaussian likelihood.
     shared : sequence of str, optional
         ``["fraction", "p0_sigma"]``: parameters that have one value for the whole map, each peak its own, found
-        together with all others. Not for chunked arrays.
+        together with all others. Peaks are then numbered as they go over the map (see `track_peaks`), not by position.
+        Not for chunked arrays.
     start : xarray.Dataset or mapping, optional
         An earlier result, or ``{"center": [284.5, 286.1]}``: numbers, one for each peak, or DataArrays over the map.
         What is not given is found automatically. Given starts keep the order of the peaks.
@@ -148,7 +149,9 @@ def fit_peaks(
     Warns
     -----
     MIWidgetsWarning
-        Counts below zero: the gaussian likelihood is used instead. Data that scatter far less than counts would.
+        Counts below zero: the gaussian likelihood is used instead; of a chunked array, where only one chunk is looked
+        at before, such spectra are left out. Data that scatter far less than counts would. Read noise that the Poisson
+        likelihood leaves out.
 
     Notes
     -----
@@ -190,8 +193,8 @@ def fit_peaks(
     lazy = progress is None and isinstance(da, xr.DataArray) and da.chunks is not None
     if smooth and (lazy or getattr(da, "ndim", 0) not in (2, 3)):
         raise ParameterError(
-            "smooth='spatial' needs all fits of a map of one or two dims. Write peaks.smooth_maps(fit.load(), "
-            "dims=('y', 'x')) after the fit."
+            "smooth='spatial' needs a map of one or two dims in memory. Leave it out; of a larger map write "
+            "peaks.smooth_maps(fit.load(), dims=('y', 'x')) after the fit."
         )
     if lazy:
         dim = str(dim or find_spectral_dim(da))

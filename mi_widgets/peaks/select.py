@@ -174,6 +174,10 @@ def iter_select_n_peaks(
         )
     models = [Model.of(s, max(*candidates, 1), b) for s in lineshapes for b in backgrounds]
     prepared = prepare(da, dim, max(models, key=lambda model: model.n_parameters))
+    if isinstance(noise, xr.DataArray):
+        raise ParameterError(
+            "select_n_peaks knows noise as a number, 'poisson', 'auto' or {'gain': 0.23, 'read': 4.0}; got an array."
+        )
     resolve_engine(engine, wait=0.0)  # an unknown engine is refused at once, numba begins to compile
     options = Options(
         candidates,

@@ -1,17 +1,14 @@
 """Peaks that keep their number from pixel to pixel."""
 
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import xarray as xr
-from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 
 from mi_widgets.errors import LabelError, ParameterError
+from mi_widgets.peaks._follow import MAX_PEAKS, consistent_order, features_of
 
 __all__ = ["track_peaks"]
-
-MAX_PEAKS = 6  # of one line shape, whose orders are all compared; more are assigned pixel by pixel
 
 
 def track_peaks(fit: xr.Dataset, *, n_sweeps: int = 10) -> xr.Dataset:
@@ -60,17 +57,10 @@ def track_peaks(fit: xr.Dataset, *, n_sweeps: int = 10) -> xr.Dataset:
     k = fit.sizes["peak"]
     if k < 2 or not dims:
         return fit.copy()
-    width = float(fit["fwhm"].median())
-    features = np.stack(
-        [
-            fit["center"].transpose(*dims, "peak").values / width,
-            np.log(np.maximum(fit["amplitude"].transpose(*dims, "peak").values, 1e-300)),
-            np.log(fit["fwhm"].transpose(*dims, "peak").values),
-        ],
-        axis=-1,
-    )
+    center, fwhm, amplitude = (fit[n].transpose(*dims, "peak").values for n in ("center", "fwhm", "amplitude"))
+    features = features_of(center, fwhm, amplitude)
     features = features.reshape(*(1,) * (2 - len(dims)), *features.shape)
-    order = _consistent_order(features, _allowed(fit), n_sweeps).reshape(*fit["status"].shape, k)
+    order = consistent_order(features, _allowed(fit), n_sweeps).reshape(*fit["status"].shape, k)
     index = xr.DataArray(order, dims=(*dims, "peak"))
     out = fit.map(
         lambda v: v.isel(peak=index).transpose(*v.dims).drop_vars("peak", errors="ignore") if "peak" in v.dims else v,
@@ -107,59 +97,3 @@ def _allowed(fit: xr.Dataset) -> np.ndarray:
         return np.empty((0, k), dtype=int)
     every = [order for order in permutations(range(k)) if all(shapes[a] == shapes[b] for a, b in enumerate(order))]
     return np.array(every)
-
-
-def _consistent_order(features: np.ndarray, allowed: np.ndarray, n_sweeps: int) -> np.ndarray:
-    """Order of the peaks of every pixel, shape (ny, nx, k), from features (ny, nx, k, n)."""
-    ny, nx, k, _ = features.shape
-    rim = [(1, 1), (1, 1), (0, 0), (0, 0)]  # so that every pixel has eight neighbours
-    given = np.pad(features, rim, constant_values=np.nan).reshape((ny + 2) * (nx + 2), k, -1)
-    known = np.isfinite(given).all(axis=(1, 2))
-    current, done = np.where(known[:, None, None], given, 0.0), np.zeros(len(given), dtype=bool)
-    order = np.broadcast_to(np.arange(k), (len(given), k)).copy()
-    steps = np.array([dy * (nx + 2) + dx for dy, dx in product((-1, 0, 1), repeat=2) if (dy, dx) != (0, 0)])
-
-    def around(at: np.ndarray) -> np.ndarray:
-        near = np.unique(at[:, None] + steps)
-        return np.asarray(near[known[near]])
-
-    def settle(at: np.ndarray) -> np.ndarray:
-        """Give pixels the order that is nearest to their settled neighbours'; returns those where that is new."""
-        near = at[:, None] + steps
-        weight = done[near]
-        at, near, weight = (v[weight.any(axis=1)] for v in (at, near, weight))
-        mean = np.einsum("ps,pskn->pkn", weight / weight.sum(axis=1, keepdims=True), current[near])
-        best = _assign(given[at], mean, allowed)
-        new = (best != order[at]).any(axis=1)
-        order[at] = best
-        current[at] = np.take_along_axis(given[at], best[:, :, None], axis=1)
-        return np.asarray(at[new])
-
-    # grow from one pixel over the map first: sweeps alone would leave walls between two consistent halves
-    parts, n_parts = ndimage.label(known.reshape(ny + 2, nx + 2), structure=np.ones((3, 3)))
-    front = np.unique(parts.ravel(), return_index=True)[1][1:] if n_parts else np.empty(0, dtype=int)
-    done[front] = True
-    while front.size:
-        front = around(front)
-        front = front[~done[front]]
-        settle(front)
-        done[front] = True
-    color = np.add.outer(2 * (np.arange(ny + 2) % 2), np.arange(nx + 2) % 2).ravel()
-    todo = np.flatnonzero(known)
-    for _ in range(n_sweeps):
-        # of one colour no two are neighbours
-        changed = np.concatenate([settle(todo[color[todo] == c]) for c in range(4)])
-        if not changed.size:
-            break
-        todo = around(changed)
-    return order.reshape(ny + 2, nx + 2, k)[1:-1, 1:-1]
-
-
-def _assign(features: np.ndarray, reference: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The order of each pixel's peaks that is nearest to its reference, shape ``(n_pixels, n_peaks)``."""
-    cost = ((reference[:, :, None] - features[:, None]) ** 2).sum(axis=-1)
-    if not len(allowed):
-        return np.array([linear_sum_assignment(one)[1] for one in cost], dtype=int).reshape(cost.shape[:2])
-    places = np.arange(cost.shape[1])
-    total = np.stack([cost[:, places, order].sum(axis=1) for order in allowed], axis=1)
-    return np.asarray(allowed[np.argmin(total, axis=1)])

@@ -1,11 +1,14 @@
 """Bad input: a named error with the remedy, or NaN and a status for that pixel alone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from mi_widgets import datasets, peaks
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.labels import label_spectra
 
 
 @pytest.fixture
@@ -177,29 +180,48 @@ def test_one_pixel(spectra: xr.DataArray) -> None:
     assert np.isfinite(fit.center).all()
 
 
-@pytest.mark.parametrize("kind", ["integers", "flat top"])
-def test_saturated_channels_are_left_out_and_told(kind: str) -> None:
-    ds = datasets.make_spectral_map(preset="separated", shape=(4, 5), counts=1000, seed=3)
-    spectra = ds.spectra.copy(deep=True)
-    ceiling = 700
-    clipped = np.minimum(spectra[1, 2], ceiling)
+@pytest.fixture(scope="module")
+def bright() -> xr.Dataset:
+    """A line that is well above 800 counts in some spectra."""
+    return datasets.make_spectral_map(preset="separated", n_peaks=1, shape=(6, 6), counts=1200, seed=3)
+
+
+@pytest.mark.parametrize("kind", ["integers", "clipped", "clipped, normalised", "clipped, one cosmic ray"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_saturated_channels_are_left_out_and_told(bright: xr.Dataset, kind: str, chunked: bool) -> None:
+    options: dict[str, Any] = {"n_peaks": 1}
+    spectra, scale = np.minimum(bright.spectra, 800).assign_attrs(bright.spectra.attrs), 1.0
     if kind == "integers":
-        whole = (spectra // 4).astype("uint8")  # the brightest channels of the others are below 255
-        whole = whole.where(whole < 255, 254).astype("uint8").assign_attrs(spectra.attrs)
-        whole[1, 2] = np.where(spectra[1, 2] >= ceiling, 255, whole[1, 2])
-        spectra = whole
-    else:
-        spectra = np.minimum(spectra, 0.9 * ceiling).assign_attrs(spectra.attrs).where(spectra < 0.9 * ceiling, spectra)
-        spectra = spectra.where(spectra < ceiling, ceiling - 1.0).assign_attrs(ds.spectra.attrs)
-        spectra[1, 2] = np.where(clipped >= ceiling, ceiling, np.minimum(clipped, ceiling - 1.0))
-    fit = peaks.fit_peaks(spectra, n_peaks=2)
-    meanings = fit.status.attrs["flag_meanings"].split()
-    assert meanings[int(fit.status[1, 2])] == "saturated"
-    assert int((fit.status == meanings.index("saturated")).sum()) == 1
-    assert int(fit.dof[1, 2]) < int(fit.dof[0, 0])
-    if kind == "integers":  # the tops are missing, the flanks are not: the areas are still right
-        off = (fit.amplitude[1, 2] * 4 - ds.true_amplitude[1, 2]) / (fit.amplitude_stderr[1, 2] * 4)
-        assert float(abs(off).max()) < 4
+        spectra, scale = (np.minimum(bright.spectra // 4, 255)).astype("uint8").assign_attrs(spectra.attrs), 4.0
+    elif kind == "clipped, normalised":
+        spectra, scale = (spectra / 800).assign_attrs(spectra.attrs), 800.0
+        options["likelihood"] = "gaussian"
+    elif kind == "clipped, one cosmic ray":
+        spectra[0, 0, 3] = 5000
+    wanted = (spectra >= spectra.max() if kind != "clipped, one cosmic ray" else spectra >= 800).any("energy")
+    given = spectra.chunk({"y": 3}) if chunked else spectra
+    fit = peaks.fit_peaks(given, **options).compute()
+    code = fit.status.attrs["flag_meanings"].split().index("saturated")
+    np.testing.assert_array_equal(fit.status == code, wanted)
+    assert wanted.any()
+    off = fit.amplitude * scale / bright.true_amplitude - 1
+    assert abs(float(off.mean())) < 0.01, "the flanks are not clipped: the area is still right"
+
+
+def test_what_only_looks_saturated(bright: xr.Dataset) -> None:
+    rng = np.random.default_rng(0)
+    energy = bright.energy.values
+    smooth = np.round(240 * np.exp(-((energy - 285) ** 2)) + 10 + rng.normal(0, 0.3, (8, energy.size)))
+    resampled = np.repeat(rng.poisson(200, (8, energy.size // 3 + 1)), 3, axis=1)[:, : energy.size]
+    cases = {"rounded": smooth, "resampled": resampled, "even": np.full((3, energy.size), 500.0)}
+    for name, values in cases.items():
+        fit = peaks.fit_peaks(label_spectra(values, energy), n_peaks=1, likelihood="gaussian")
+        assert not (fit.status == 5).any(), name
+    hot = bright.spectra.astype("uint16")
+    hot[:, :, 10] = 65535
+    mask = xr.zeros_like(hot, dtype=bool)
+    mask[:, :, 10] = True
+    assert not (peaks.fit_peaks(hot, n_peaks=1, mask=mask).status == 5).any()
 
 
 def test_a_flat_top_of_few_counts_is_no_ceiling() -> None:

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import datasets, peaks
-from mi_widgets.errors import ParameterError
+from mi_widgets.errors import LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.runs import Part
 
 pytest.importorskip("dask")
@@ -79,7 +79,8 @@ def test_floats_are_looked_at_in_one_chunk_first(counts: xr.DataArray) -> None:
 def test_values_below_zero_are_told_spectrum_by_spectrum(counts: xr.DataArray) -> None:
     bad = counts.astype(float)
     bad[0, 3, 7] = -2.0
-    fit = peaks.fit_peaks(bad.chunk({"y": 4}), n_peaks=2).compute()
+    with pytest.warns(MIWidgetsWarning, match="1 spectra have values below zero"):
+        fit = peaks.fit_peaks(bad.chunk({"y": 4}), n_peaks=2).compute()
     assert int(fit.status[0, 3]) == 3
     assert np.isnan(fit.center[0, 3]).all()
     assert int((fit.status == 3).sum()) == 1
@@ -131,3 +132,11 @@ def test_it_runs_on_a_distributed_cluster_as_it_is(counts: xr.DataArray) -> None
     ):
         there = peaks.fit_peaks(chunked, n_peaks=2, engine="numpy").compute()
     xr.testing.assert_identical(there, here)
+
+
+def test_a_mask_made_from_the_chunks_themselves(counts: xr.DataArray) -> None:
+    chunked = counts.chunk({"y": 4, "energy": 100})
+    lazy = peaks.fit_peaks(chunked, n_peaks=2, mask=chunked > 1100).compute()
+    np.testing.assert_array_equal(lazy.dof, peaks.fit_peaks(counts, n_peaks=2, mask=counts > 1100).dof)
+    with pytest.raises(LabelError, match="other labels along 'energy'"):
+        peaks.fit_peaks(chunked, n_peaks=2, mask=(counts > 1100).assign_coords(energy=counts.energy.values + 1))

@@ -276,3 +276,13 @@ def test_attributes_that_no_file_takes_are_left_behind(tmp_path: Path) -> None:
     da = datasets.make_spectral_map(shape=(3, 3), seed=1).spectra
     da.y.attrs["q"] = None
     peaks.fit_peaks(da, n_peaks=2).to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
+
+
+def test_an_earlier_result_with_failed_pixels_is_a_start() -> None:
+    ds = datasets.make_spectral_map(preset="overlap", shape=(5, 6), counts=1000, seed=15)
+    dead = ds.spectra.copy(deep=True)
+    dead[2, 3] = 0
+    first = peaks.fit_peaks(dead, n_peaks=2)
+    assert np.isnan(first.center[2, 3]).all()
+    again, fresh = peaks.fit_peaks(ds.spectra, n_peaks=2, start=first), peaks.fit_peaks(ds.spectra, n_peaks=2)
+    assert float(abs(again.deviance - fresh.deviance).max()) < 0.05

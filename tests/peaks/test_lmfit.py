@@ -367,3 +367,11 @@ def test_a_model_stands_alone() -> None:
     ):
         with pytest.raises(ParameterError, match=text):
             peaks.fit_peaks(da, **options)
+
+
+def test_limits_of_what_follows_hold() -> None:
+    model, params = two("GaussianModel", c=9.0)
+    params["second_sigma"].set(expr="2 * a_sigma", max=0.7)
+    da = spectra_of(model, params.copy(), n=2)
+    fit = peaks.fit_peaks(da, model=model, params=params, likelihood="gaussian")
+    assert float(fit.sigma[:, 1].max()) <= 0.7 + 1e-12

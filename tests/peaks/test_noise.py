@@ -186,3 +186,18 @@ def test_one_spectrum_whose_noise_is_even_has_no_gain() -> None:
     assert 1.5 < float(fit.attrs["noise_read"]) + float(fit.attrs["noise_gain"]) * 1000 < 6**2
     assert np.isfinite(fit.center_stderr).all()
     assert 1e-4 < float(fit.center_stderr[0]) < 0.1
+
+
+def test_read_noise_that_poisson_leaves_out_is_told() -> None:
+    ds = datasets.make_spectral_map(preset="separated", shape=(4, 4), counts=1000, seed=5)
+    with pytest.warns(MIWidgetsWarning, match="read noise"):
+        peaks.fit_peaks(ds.spectra, n_peaks=2, noise={"gain": 1.0, "read": 30.0})
+
+
+def test_channels_beside_a_gap_weigh_as_others_do() -> None:
+    ds = datasets.make_spectral_map(preset="separated", n_peaks=1, shape=(16, 16), counts=1000, seed=6)
+    middle = float(ds.true_center.mean())
+    gap = ds.spectra.where(abs(ds.energy - middle) > 0.2)
+    fit = peaks.fit_peaks(gap, n_peaks=1, likelihood="gaussian", noise={"gain": 1.0})
+    pull = (fit.amplitude - ds.true_amplitude) / fit.amplitude_stderr
+    assert 0.85 < float(pull.std()) < 1.15

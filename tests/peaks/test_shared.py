@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 
 from mi_widgets import datasets, peaks
 from mi_widgets.errors import ParameterError
+from mi_widgets.labels import label_spectra
 from mi_widgets.peaks._engines import _numpy
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
@@ -128,3 +129,74 @@ def test_em_says_what_it_cannot_do(common: xr.Dataset) -> None:
     ):
         with pytest.raises(ParameterError, match=text):
             peaks.fit_peaks(common.spectra[:2, :2], **{"method": "em", **options})
+
+
+def gaussian(energy: np.ndarray, area: float, center: float, sigma: float) -> np.ndarray:
+    return area / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * ((energy - center) / sigma) ** 2)
+
+
+ENERGY = np.linspace(280.0, 290.0, 161)
+
+
+def counts_of(curves: np.ndarray) -> xr.DataArray:
+    return label_spectra(np.random.default_rng(3).poisson(curves), ENERGY)
+
+
+def test_em_ends_there_at_few_counts_of_background_too() -> None:
+    """A step onto zero would hold a component there for ever."""
+    da = counts_of(np.stack([gaussian(ENERGY, 3000, 284, 0.5) + gaussian(ENERGY, 2000, 286, 0.6) + 1] * 40))
+    options = {"n_peaks": 2, "lineshape": "gaussian"}
+    em, lm = peaks.fit_peaks(da, method="em", **options), peaks.fit_peaks(da, **options)
+    assert float((em.deviance - lm.deviance).max()) < 0.05
+
+
+def test_em_needs_an_even_axis() -> None:
+    da = counts_of(np.stack([gaussian(ENERGY, 3000, 284, 0.5) + 10]))
+    uneven = da.isel(energy=np.r_[0:80, 80:161:3])
+    with pytest.raises(ParameterError, match="even axis"):
+        peaks.fit_peaks(uneven, method="em")
+
+
+def test_shared_parameters_keep_the_bounds_of_what_follows_them() -> None:
+    da = counts_of(np.stack([gaussian(ENERGY, 2000, 284, 0.5) + gaussian(ENERGY, 1000, 286.5, 0.9) + 20] * 4))
+    fit = peaks.fit_peaks(
+        da,
+        n_peaks=2,
+        lineshape="gaussian",
+        background="constant",
+        ties={"p1_sigma": "1.8 * p0_sigma"},
+        bounds={"p1_sigma": (0.1, 0.8)},
+        shared=["p0_sigma"],
+    )
+    assert float(fit.sigma.max()) <= 0.8 + 1e-12
+
+
+def test_shared_widths_belong_to_lines_that_cross() -> None:
+    shift = np.linspace(-0.9, 0.9, 9)
+    da = counts_of(
+        np.stack([gaussian(ENERGY, 3000, 285 + s, 0.35) + gaussian(ENERGY, 1500, 285 - s, 0.9) + 20 for s in shift])
+    )
+    fit = peaks.fit_peaks(da, n_peaks=2, lineshape="gaussian", background="constant", shared=["sigma"])
+    np.testing.assert_allclose(np.sort(fit.sigma[0]), [0.35, 0.9], rtol=0.02)
+    assert float(fit.reduced_deviance.max()) < 1.4
+    narrow = int(np.argmin(fit.sigma.values[0]))
+    np.testing.assert_allclose(fit.center[:, narrow], 285 + shift, atol=0.05)
+
+
+def test_what_stands_on_a_bound_is_not_certain_beside_shared_parameters() -> None:
+    da = counts_of(np.stack([gaussian(ENERGY, 2000, 284, 0.5) + 20] * 5))
+    shared = peaks.fit_peaks(da, background="constant", shared=["sigma"])
+    alone = peaks.fit_peaks(da, background="constant")
+    ratio = shared.fraction_stderr / alone.fraction_stderr
+    assert float(ratio.min()) > 0.6
+    assert float(ratio.max()) < 1.05
+
+
+def test_a_shared_value_has_one_error_where_the_noise_is_unknown() -> None:
+    noise = np.array([1, 1, 1, 5, 5, 5.0])[:, None] * np.random.default_rng(1).normal(0, 1, (6, ENERGY.size))
+    da = label_spectra(np.stack([gaussian(ENERGY, 200, 285, 0.5) + 20] * 6) + noise, ENERGY)
+    fit = peaks.fit_peaks(da, lineshape="gaussian", likelihood="gaussian", shared=["sigma"])
+    errors = fit.sigma_stderr.values[:, 0]
+    np.testing.assert_allclose(errors, errors[0], rtol=1e-9)
+    quiet = peaks.fit_peaks(da[:3], lineshape="gaussian", likelihood="gaussian", shared=["sigma"])
+    assert errors[0] == pytest.approx(float(quiet.sigma_stderr[0, 0]), rel=0.3), "the quiet spectra decide"

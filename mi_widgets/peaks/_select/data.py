@@ -9,7 +9,7 @@ import xarray as xr
 from mi_widgets.errors import DataError
 from mi_widgets.peaks import _starts
 from mi_widgets.peaks._build import Known
-from mi_widgets.peaks._checks import Prepared, likelihood_of, rises
+from mi_widgets.peaks._checks import Prepared, likelihood_of, rises, with_ceiling
 from mi_widgets.peaks._chunks import map_chunks
 from mi_widgets.peaks._noise import estimate_noise
 
@@ -51,7 +51,7 @@ class Source:
             inside = np.arange(rows.size) if wanted is None else np.flatnonzero(np.isin(rows, wanted))
             if inside.size:
                 values = np.asarray(self.da.data[place]).reshape(rows.size, -1)
-                yield rows[inside], replace(self.prepared, spectra=values).read(inside)
+                yield rows[inside], with_ceiling(replace(self.prepared, spectra=values)).read(inside)
 
     def look(self, likelihood: str, noise: float | str | Mapping[str, float] | None) -> tuple[Prepared, Known]:
         """Some spectra that stand for all, as a map of one dimension, and what the data have to decide.
