@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # Public names and where they live; a module is imported when its name is first used.
 _LAZY = {
     "PeakMapper": "mi_widgets.widgets",
+    "StructureViewer": "mi_widgets.widgets",
     "datasets": "mi_widgets.datasets",
     "io": "mi_widgets.io",
     "link": "mi_widgets.widgets",
@@ -17,7 +18,18 @@ _LAZY = {
     "widgets": "mi_widgets.widgets",
 }
 
-__all__ = ["PeakMapper", "__version__", "datasets", "io", "link", "peaks", "plots", "structure", "widgets"]
+__all__ = [
+    "PeakMapper",
+    "StructureViewer",
+    "__version__",
+    "datasets",
+    "io",
+    "link",
+    "peaks",
+    "plots",
+    "structure",
+    "widgets",
+]
 
 
 def __getattr__(name: str) -> Any:

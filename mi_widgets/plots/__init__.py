@@ -3,5 +3,16 @@
 from mi_widgets.plots._style import color_limits
 from mi_widgets.plots.maps import map_element, plot_histogram, plot_map
 from mi_widgets.plots.spectra import fit_columns, plot_fit, plot_spectrum
+from mi_widgets.plots.structures import plot_structure, structure_scene
 
-__all__ = ["color_limits", "fit_columns", "map_element", "plot_fit", "plot_histogram", "plot_map", "plot_spectrum"]
+__all__ = [
+    "color_limits",
+    "fit_columns",
+    "map_element",
+    "plot_fit",
+    "plot_histogram",
+    "plot_map",
+    "plot_spectrum",
+    "plot_structure",
+    "structure_scene",
+]

@@ -6,11 +6,12 @@ from typing import Any
 _LAZY = {
     "Explorer": "mi_widgets.widgets._explorer",
     "PeakMapper": "mi_widgets.widgets.peaks",
+    "StructureViewer": "mi_widgets.widgets.structure",
     "View": "mi_widgets.widgets._view",
     "link": "mi_widgets.widgets._select",
 }
 
-__all__ = ["Explorer", "PeakMapper", "View", "link"]
+__all__ = ["Explorer", "PeakMapper", "StructureViewer", "View", "link"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,6 +47,14 @@ CHECKS = {
         assert bias[1] < -0.1 and abs(bias[0]) < 0.02, "at the last, lowest counts"
         assert result.params["p0_center"].correl["p1_center"] > 0.8
     """,
+    "04_view_structures": """
+        assert (slab.coordination == slab.true_coordination).all() and int(slab.layer.max()) == 4
+        assert viewer.selection["atom"] == slab.atom.values[top.values].tolist()
+        assert 0 < int(off.sum()) < off.size / 2
+        assert float(bonded.mean()) == 4
+        assert share > 0.99
+        assert adsorbed.sizes["atom"] == slab.sizes["atom"] + 2
+    """,
     "03_choose_number_of_peaks": """
         assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
         assert float((chosen.n_peaks[:, 12:] == 1).mean()) > 0.97
