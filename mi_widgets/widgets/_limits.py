@@ -26,7 +26,7 @@ class LimitsPanel(ipw.VBox):
     """Histogram of the shown map, fields for the limits of its colours, and a slider for their percentiles.
 
     Limits that a user sets belong to the map that is shown and come back with it; others follow the percentiles of
-    the values that can be trusted, so that a few failed pixels do not spoil the colours.
+    the shown values; a few failed pixels, up to a fifth of the map, are left aside so as not to spoil the colours.
 
     Parameters
     ----------
@@ -48,7 +48,9 @@ class LimitsPanel(ipw.VBox):
         )
         self.percentile = ipw.FloatRangeSlider(
             value=(2, 98), min=0, max=100, step=0.5, readout_format=".0f", continuous_update=False,
-            layout={"width": "142px"}, tooltip="Percentiles of the trusted values at which the colours end",
+            layout={"width": "142px"}, tooltip="Percentiles of the shown values at which the colours "
+            "end; fits that are not ok, or five times less certain than most, are left aside while they are fewer "
+            "than a fifth",
         )  # fmt: skip
         first = plot_histogram(xr.DataArray([0.0, 1.0]), bins=_BINS, limits=(0.0, 1.0))
         self.view = View(first, lock=lock, wire=self._wire, on_error=on_error)

@@ -18,7 +18,7 @@ INTENSITY = "intensity"
 #: Variables of the number of peaks that can be drawn; they come first once it is known.
 COUNTED = ("n_peaks", "margin", "family_suspect")
 _ORDER = ("center", "amplitude", "height", "fwhm", "sigma", "fraction")
-_NONE_COLOR, _FAR = "#b9c0c7", 5.0
+_NONE_COLOR, _FAR, _MOST = "#b9c0c7", 5.0, 0.8
 _COUNTED_NAMES = {"n_peaks": "number of peaks", "margin": "margin of the number", "family_suspect": "model suspect"}
 
 
@@ -166,17 +166,23 @@ class MapChoice(ipw.HBox):
 
 
 def _trusted(shown: xr.DataArray, error: xr.DataArray | None, status: xr.DataArray | None) -> xr.DataArray:
-    """Values of fits that are ok and not far less certain than most; of all where that leaves too few."""
-    few = 0.1 * int(np.isfinite(shown.values).sum())
+    """Values of fits that are ok and not far less certain than most.
+
+    Only where nearly all are so: what is left aside must be single pixels, no region of the map.
+    """
+    most = _MOST * int(np.isfinite(shown.values).sum())
+    out = shown
     if status is not None:
-        ok = shown.where(status == 0)
-        if int(np.isfinite(ok.values).sum()) > few:
-            shown = ok
+        out = _unless_few(shown.where(status == 0), most, out)
     if error is not None:
-        known = error.values[np.isfinite(shown.values) & np.isfinite(error.values)]
-        if known.size > few:
-            shown = shown.where(error <= _FAR * float(np.median(known)))
-    return shown
+        known = error.values[np.isfinite(out.values) & np.isfinite(error.values)]
+        if known.size:
+            out = _unless_few(out.where(error <= _FAR * float(np.median(known))), most, out)
+    return out
+
+
+def _unless_few(fewer: xr.DataArray, most: float, otherwise: xr.DataArray) -> xr.DataArray:
+    return fewer if int(np.isfinite(fewer.values).sum()) >= most else otherwise
 
 
 def _of_status(da: xr.DataArray) -> Picked:

@@ -99,6 +99,19 @@ def test_wild_pixels_do_not_spoil_the_colours(mapper: PeakMapper) -> None:
     assert color_ends(mapper) == pytest.approx(new)
 
 
+def test_a_region_that_is_not_certain_keeps_its_colours(mapper: PeakMapper) -> None:
+    mapper.run()
+    half = mapper.result.copy(deep=True)
+    half.center[:3] = np.linspace(288.0, 289.0, 18).reshape(3, 6, 1)
+    half.status[:3], half.center_stderr[:2] = 1, 50.0
+    mapper.result = half
+    mapper._draw_map()
+    low, high = color_ends(mapper)
+    values = half.center.values
+    assert ((values >= low) & (values <= high)).mean() >= 0.9
+    assert (low, high) == pytest.approx(tuple(np.percentile(values, (2, 98))))
+
+
 # ---- noise, mask, starts ---------------------------------------------------------------------------------------
 
 CASES: list[dict[str, Any]] = [
