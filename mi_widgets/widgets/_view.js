@@ -1,5 +1,6 @@
 // The page side of View: one Bokeh document in one widget. Patches travel in batches, with binary buffers, without echo.
-const shared = (globalThis.__mi_widgets ??= { bokeh: {} });
+const shared = (globalThis.__mi_widgets ??= {});
+shared.bokeh ??= {};
 const WAIT_MS = 1500, GIVE_UP_MS = 60000, UNANSWERED_MS = 2000;
 
 const bytesOf = (b) => (b.buffer ? new Uint8Array(b.buffer, b.byteOffset, b.byteLength) : new Uint8Array(b));

@@ -58,8 +58,8 @@ class View(anywidget.AnyWidget):
     A view may be displayed several times, and again after a page reload: each display asks for the document anew.
     """
 
-    _esm = _HERE / "_view.js"
-    _css = _HERE / "_style.css"
+    _esm = (_HERE / "_view.js").read_text(encoding="utf-8")  # as paths they would hold every view for ever
+    _css = (_HERE / "_style.css").read_text(encoding="utf-8")
     bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
 
     def __init__(
