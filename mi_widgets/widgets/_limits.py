@@ -161,6 +161,8 @@ class LimitsPanel(ipw.VBox):
                 self.set(None)
         except ParameterError as error:
             self._on_error(error)
+            with self._quiet:
+                fill(self.ends, self.now, 5)
 
     def _percentile_changed(self, _change: Any) -> None:
         self.set(None)

@@ -107,14 +107,14 @@ class FitCall:
         """The spectra within a window, in the order of their axis; all for None."""
         return da.sel(self._where(window)) if window else da
 
-    def window(self, window: Any) -> tuple[float, float] | None:
+    def window(self, window: Any, what: str = "window") -> tuple[float, float] | None:
         """The two ends in order, or `ParameterError` where they hold no channel."""
         if window is None:
             return None
         low, high = sorted(float(v) for v in window)
         if not np.any((self._axis >= low) & (self._axis <= high)):
             raise ParameterError(
-                f"the window {low:g} to {high:g} holds no channel; "
+                f"the {what} {low:g} to {high:g} holds no channel; "
                 f"the axis runs from {self._axis.min():g} to {self._axis.max():g}."
             )
         return low, high

@@ -130,27 +130,33 @@ class PeakControls(ipw.HBox):
     def _changed(self, change: Any) -> None:
         if self._quiet:
             return
+        owner = change["owner"]
         try:
-            if change["owner"] is self.noise and self.noise.value == _NUMBER and not self.sigma.value:
+            if owner is self.noise and self.noise.value == _NUMBER and not self.sigma.value:
                 self.sigma.layout.display = None
                 return  # the number is still to be typed
-            window = read(self.window, "fit range")
+            window: Any = _ends(self.window, "fit range")
             if None in window and window != [None, None]:
-                return  # the other end is still to be typed
-            self._on_change(self._read(change["owner"]) | {"window": None if None in window else window})
+                if owner in self.window:
+                    return  # the other end is still to be typed
+                window = self._params["window"] or [None, None]
+            self._on_change(self._read(owner) | {"window": None if None in window else window})
         except ParameterError as error:
             self._on_error(error)
+        self.set(self._params)  # what is shown is what is used, also where something was refused
 
     def _read(self, changed: ipw.Widget) -> dict[str, Any]:
         likelihood, n = self.choices["likelihood"].value, self.n_peaks.value
         noise: Any = self.noise.value or None
         if noise == _NUMBER:
             noise = read_number(self.sigma.value, "noise")
+            if noise is not None and not noise > 0:
+                raise ParameterError(f"noise: the standard deviation must be above 0; got {noise:g}.")
         if changed is self.choices["likelihood"]:  # what is said of the noise belongs to the other likelihood
             noise = noise if noise == "auto" else None
         bounds = dict(self._params["bounds"] or {})
         for name, fields in self.limits.items():
-            ends = read(fields, f"limits of {name}")
+            ends = _ends(fields, f"limits of {name}")
             if ends != [None, None]:
                 bounds[name] = ends
             elif is_pair(bounds.get(name)):
@@ -173,6 +179,16 @@ class PeakControls(ipw.HBox):
         # 284.5, 286.1 or 284.5 286.1; and 284,5; 286,1 where a comma is the decimal sign
         words = re.split(r";" if ";" in text else r"[,\s]+" if "." in text else r",?\s+", text)
         given = [v for w in words if (v := read_number(w, "start positions")) is not None]
+        if len(given) > N_SLOTS:
+            raise ParameterError(f"start positions: there can be {N_SLOTS} peaks at most; got {len(given)} positions.")
         others = {k: v for k, v in (self._params["start"] or {}).items() if k != "center" and len(given) == n}
         start = others | ({"center": given} if given else {})
         return start or None, len(given) or n
+
+
+def _ends(fields: tuple[ipw.Text, ipw.Text], what: str) -> list[float | None]:
+    """What `read` gives, or `ParameterError` with the name on the page where the two ends are not in order."""
+    low, high = read(fields, what)
+    if low is not None and high is not None and not low < high:
+        raise ParameterError(f"{what}: low must be below high; got {low:g} and {high:g}.")
+    return [low, high]

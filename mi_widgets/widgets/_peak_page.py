@@ -83,8 +83,8 @@ def _build_fields(app: "PeakMapper") -> None:
     data, at = app.data, app.at
     app.map_choice = MapChoice(app.guard(app._draw_map))
     app.pixel = PixelFields(
-        {d: data[d] if d in data.coords else None for d in at.dims}, at.labels, at.map_dims, app.guard(app._point),
-        app.show_error,
+        {d: data[d] if d in data.coords else None for d in at.dims}, at.labels, at.map_dims,
+        app.guard(app._point_typed), app.show_error,
     )  # fmt: skip
     app.pin_button = ipw.ToggleButton(
         description="Pin", layout={"width": "62px"},
@@ -93,7 +93,7 @@ def _build_fields(app: "PeakMapper") -> None:
     app.pin_button.observe(app.guard(app._pin_clicked), "value")
     app.pixel.children = (*app.pixel.children, field("&nbsp;", app.pin_button))
     app.window_fields = WindowFields(
-        app.units, on_window=app.guard(lambda w: setattr(app, "window", w)), on_use=app.guard(app._fit_window),
+        app.units, on_window=app.guard(app._window_typed), on_use=app.guard(app._fit_window),
         on_leave_out=app.guard(app._leave_out), on_error=app.show_error,
     )  # fmt: skip
     app.table, app.pinned_table = ipw.HTML(""), ipw.HTML("")

@@ -44,7 +44,7 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
             raise ParameterError(f"{name} must be one of {', '.join(known)}{each}; got {given!r}.")
     window = params["window"]
     if window is not None and not _is_window(window):
-        raise ParameterError(f"window must be two numbers, low < high, or None; got {window!r}.")
+        raise ParameterError(f"window (the fit range) must be two numbers, low < high, or None; got {window!r}.")
     bounds = params["bounds"]
     if bounds is not None and not isinstance(bounds, dict):
         raise ParameterError(f'bounds must be a dict such as {{"center": [284, 287]}} or None; got {bounds!r}.')

@@ -41,6 +41,7 @@ class PixelFields(ipw.HBox):
         on_error: Callable[[Exception], None],
     ) -> None:
         self._on_point, self._on_error, self._labels, self._quiet = on_point, on_error, labels, False
+        self._shown: Mapping[str, Any] = {}
         self.fields: dict[str, ipw.Widget] = {}
         boxes = []
         for dim, coord in coords.items():
@@ -62,7 +63,7 @@ class PixelFields(ipw.HBox):
 
     def show(self, selection: Mapping[str, Any]) -> None:
         """Show what is pointed at."""
-        self._quiet = True
+        self._quiet, self._shown = True, selection
         try:
             for dim, widget in self.fields.items():
                 value = selection[dim]
@@ -85,5 +86,6 @@ class PixelFields(ipw.HBox):
                     f"{dim}: {value!r} is not a number; write a position such as {self._labels[dim][0]}."
                 )
                 self._on_error(error)
+                self.show(self._shown)
                 return
         self._on_point({dim: value})

@@ -40,6 +40,7 @@ class WindowFields(ipw.HBox):
         on_error: Callable[[Exception], None],
     ) -> None:
         self._on_window, self._on_error, self._quiet = on_window, on_error, Quiet()
+        self._shown: tuple[float, float] | None = None
         self.ends = pair(f"Window on the spectrum ({units}): drag it on the spectrum or type it; the map shows "
                          "its intensity", "64px")  # fmt: skip
         self.whole = _button("whole", "Intensity of the whole axis")
@@ -59,6 +60,7 @@ class WindowFields(ipw.HBox):
 
     def show(self, window: tuple[float, float] | None) -> None:
         """Show a window, or the whole axis."""
+        self._shown = window
         with self._quiet:
             fill(self.ends, window)
             self.use.disabled = self.whole.disabled = self.leave.disabled = window is None
@@ -73,10 +75,12 @@ class WindowFields(ipw.HBox):
             return
         try:
             low, high = read(self.ends, "window")
-            if low is not None and high is not None:
-                self._on_window((min(low, high), max(low, high)))
+            if low is None or high is None:
+                return  # the other end is still to be typed
+            self._on_window((min(low, high), max(low, high)))
         except ParameterError as error:
             self._on_error(error)
+        self.show(self._shown)  # also where what was typed is refused
 
 
 def _button(text: str, tip: str) -> ipw.Button:

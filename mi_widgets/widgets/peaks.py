@@ -79,7 +79,7 @@ class PeakMapper(PeakBase):
 
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
         params = check_params(params)
-        self.call.window(params["window"])
+        self.call.window(params["window"], "fit range")
         self.call.check_start(params["start"])
         return params
 
