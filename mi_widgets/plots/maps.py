@@ -21,6 +21,7 @@ from mi_widgets.plots._style import (
 
 __all__ = ["map_element", "map_frame", "plot_histogram", "plot_map"]
 
+MOST_DOTS = 300  # of a profile that are drawn full size
 MOST_STEPS = 12  # whole numbers that are told apart by colour
 
 
@@ -177,6 +178,7 @@ def plot_map(
     common: dict[str, Any] = {"title": title, "hooks": [figure_style], "backend": "bokeh", "show_grid": False}
     if da.ndim == 1:
         common |= {"height": 380, "responsive": True, "min_width": 260, "show_grid": True, "framewise": True}
+        common["hooks"] = [figure_style, _points]
         return element.opts(color=PEAK_COLORS[0], line_width=2, **common)
     width, height = map_frame(da, size)
     whole = _whole_numbers(da) if limits is None and cmap is None else None
@@ -244,6 +246,18 @@ def plot_histogram(
     return element.opts(
         color=PEAK_COLORS[4], line_color="white", height=220, responsive=True, hooks=[figure_style],
         title=plain(text_of(da)), backend="bokeh",
+    )  # fmt: skip
+
+
+def _points(plot: Any, _element: Any) -> None:
+    """HoloViews hook: a dot on every value of a profile, or one between two gaps would not be seen."""
+    handles = plot.handles
+    if "points" in handles:
+        return
+    glyph, source = handles["glyph"], handles["source"]
+    handles["points"] = plot.state.scatter(
+        glyph.x, glyph.y, source=source, size=5 if len(source.data[glyph.x]) <= MOST_DOTS else 3,
+        fill_color=PEAK_COLORS[0], line_color=None,
     )  # fmt: skip
 
 

@@ -148,10 +148,19 @@ class Explorer(ipw.VBox):
                 raise self._error
 
     def _begin(self, work: Callable[[dict[str, Any]], Iterator[Part]], params: dict[str, Any]) -> Iterator[Part]:
-        with warned() as texts:
-            parts = work(params)
-        self.show_warnings(texts)
-        return parts
+        """Go through the parts and show what they warn of as it comes: what is found at the end as well."""
+        parts: Iterator[Part] | None = None
+        shown: list[str] = []
+        while True:
+            with warned() as texts:  # not around a yield: the filters belong to the process
+                parts = iter(work(params)) if parts is None else parts
+                part = next(parts, None)
+            if texts:
+                shown += texts
+                self.show_warnings(shown)
+            if part is None:
+                return
+            yield part
 
     def cancel(self) -> None:
         """Stop the running computation now and keep what is finished; without one, do nothing."""
@@ -216,6 +225,11 @@ class Explorer(ipw.VBox):
     def clear_message(self) -> None:
         """Remove the line of text."""
         self.message.value = ""
+
+    def clear_error(self) -> None:
+        """Remove the line of text if it is an error: what was refused has been put right."""
+        if self.message.value.startswith('<div class="mi-message mi-error"'):
+            self.clear_message()
 
     # ---- data, parameters and selection ----------------------------------------------------------------
 

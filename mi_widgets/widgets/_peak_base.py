@@ -118,7 +118,7 @@ class PeakBase(Explorer):
             self.params = wanted.params
             self.result, self.code, self.state = wanted.result, wanted.code, wanted.state
             self.n_peaks_result, self.n_peaks_code = wanted.counted, wanted.counted_code
-            self.run_bar.text.value = wanted.text
+            self.run_bar.restore(wanted.text)
             self.pixel_result, self._live = None, False
         self.clear_message()
         self._draw_result()
@@ -136,6 +136,7 @@ class PeakBase(Explorer):
         """The user changed something: the pointed spectrum, and perhaps the map, follows at once."""
         before = self.params
         self.set_params(**changes)
+        self.clear_error()
         if self.params == before:
             return
         self._live = self.preview
@@ -184,6 +185,10 @@ class PeakBase(Explorer):
         self.map_choice.choose(INTENSITY)
         self._draw_map()
 
+    def _window_typed(self, window: tuple[float, float] | None) -> None:
+        self.window = window
+        self.clear_error()
+
     def _fit_window(self) -> None:
         """Take the window as fit range."""
         self._controls_changed({"window": list(self.window) if self.window else None})
@@ -200,6 +205,10 @@ class PeakBase(Explorer):
             self.selection = dict(self.selection) | dict(labels)
         finally:
             self.pixel.show(self.selection)  # also where what was typed is no pixel
+
+    def _point_typed(self, labels: Mapping[str, Any]) -> None:
+        self._point(labels)
+        self.clear_error()
 
     def _selection_shown(self) -> None:
         self.pixel_result = None
@@ -236,6 +245,7 @@ class PeakBase(Explorer):
     # ---- colours -------------------------------------------------------------------------------------------
 
     def _limits_changed(self) -> None:
+        self.clear_error()
         if self.map_choice.variable.value != INTENSITY or self._painter.last is None:
             self._draw_map()
         else:

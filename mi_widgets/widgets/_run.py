@@ -170,6 +170,8 @@ class RunBar(ipw.HBox):
     def ended(self, state: str, part: Part | None) -> None:
         """Show how it ended: ``"done"``, ``"cancelled"`` or ``"failed"``."""
         self.run_button.disabled, self.cancel_button.disabled = False, True
+        if state == "done":
+            self.bar.value = 1.0  # parts that came quickly one after the other are not all shown
         self.bar.bar_style = {"done": "success", "cancelled": "warning", "failed": "danger"}[state]
         seconds = monotonic() - self._began
         done, total = (part.done, part.total) if part else (0, 0)
@@ -178,6 +180,11 @@ class RunBar(ipw.HBox):
             "cancelled": f"cancelled · kept {done:,} of {total:,} {self.unit}" if part else "cancelled · nothing yet",
             "failed": f"failed after {done:,} {self.unit}",
         }[state] + (status_counts(part.result) if part else "")
+
+    def restore(self, text: str) -> None:
+        """Say what was said of an earlier run; there is no progress to show."""
+        self.bar.value, self.bar.bar_style, self.bar.layout.visibility = 0.0, "", "hidden"
+        self.text.value = text
 
 
 def status_counts(result: Any) -> str:

@@ -67,6 +67,16 @@ def test_line_is_a_profile(image: xr.DataArray) -> None:
     assert render(element).state.yaxis[0].axis_label == "position (eV)"
 
 
+def test_value_between_two_gaps_of_a_profile_is_seen(image: xr.DataArray) -> None:
+    values = image.isel(y=0).where(image.x != 10.0).where(image.x != 12.0)
+    plot = render(plots.plot_map(values))
+    dots = [r for r in plot.state.renderers if type(r.glyph).__name__ == "Scatter"]
+    assert len(dots) == 1
+    drawn = dots[0].data_source.data
+    np.testing.assert_array_equal(drawn[dots[0].glyph.x], image.x)
+    np.testing.assert_array_equal(drawn[dots[0].glyph.y], values)
+
+
 @pytest.mark.filterwarnings("error")
 def test_map_of_nothing_finite(image: xr.DataArray) -> None:
     render(plots.plot_map(image * np.nan))

@@ -282,6 +282,35 @@ def test_controls_and_params_follow_each_other(mapper: PeakMapper) -> None:
     assert "low must be below high" in mapper.message.value
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        (lambda w: w.controls.window, ("290", "285"), "fit range: low must be below high"),
+        (lambda w: w.controls.window, ("1", "2"), "the fit range 1 to 2 holds no channel"),
+        (lambda w: w.controls.window, ("x", "285"), "fit range: &#x27;x&#x27; is not a number"),
+        (lambda w: w.controls.limits["sigma"], ("3", "0.5"), "limits of sigma: low must be below high"),
+        (lambda w: w.window_fields.ends, ("500", "600"), "the window 500 to 600 holds no channel"),
+        (lambda w: w.window_fields.ends, ("x", "285"), "window: &#x27;x&#x27; is not a number"),
+    ],
+)
+def test_what_is_refused_leaves_the_field_as_it_is_used(
+    mapper: PeakMapper, field: Any, typed: tuple[str, str], said: str
+) -> None:
+    mapper.set_params(window=[282.0, 288.0], bounds={"sigma": [0.1, 2.0]})
+    mapper.window = (282.0, 288.0)
+    ends, params = field(mapper), mapper.params
+    before = [end.value for end in ends]
+    for end, text in zip(ends, typed, strict=True):
+        with mapper.controls._quiet, mapper.window_fields._quiet:  # both are typed, then one is told
+            end.value = text
+    ends[1].value += " "
+    assert said in mapper.message.value
+    assert [end.value for end in ends] == before
+    assert (mapper.params, mapper.window) == (params, (282.0, 288.0))
+    ends[0].value = before[0] + " "  # what is right, once more
+    assert mapper.message.value == ""
+
+
 def test_a_line_shape_for_each_peak(cube: xr.DataArray) -> None:
     w = PeakMapper(cube, params=FIT | {"n_peaks": 2, "lineshape": ["gaussian", "lorentzian"]}, threaded=False)
     assert w.controls.choices["lineshape"].value == "one for each"
@@ -429,6 +458,44 @@ def test_warnings_of_the_fit_are_shown(cube: xr.DataArray, threaded: bool) -> No
     assert "&lt;img src=x" in w.message.value
     assert "<img" not in w.message.value
     assert warnings.showwarning is shown
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_warnings_at_the_end_of_a_run_are_shown(cube: xr.DataArray, threaded: bool) -> None:
+    def parts(params: Any) -> Any:
+        whole = peaks.fit_peaks(cube, **FIT)
+        warnings.warn("at first", MIWidgetsWarning, stacklevel=1)
+        yield Part(30, 30, whole)
+        warnings.warn("at last", MIWidgetsWarning, stacklevel=1)
+
+    w = PeakMapper(cube, params=FIT, threaded=threaded)
+    w._parts = parts  # type: ignore[method-assign]
+    w.run(wait=True)
+    assert w.state == "done"
+    assert "at first\nat last" in w.message.value
+
+
+def test_progress_is_full_when_done_and_gone_after_undo(mapper: PeakMapper) -> None:
+    bar = mapper.run_bar.bar
+    mapper.run()
+    assert (bar.value, bar.bar_style, bar.layout.visibility) == (1.0, "success", "visible")
+    mapper.undo()
+    assert (bar.value, bar.bar_style, bar.layout.visibility) == (0.0, "", "hidden")
+    mapper._parts = lambda params: iter(())  # type: ignore[method-assign]
+    mapper.run()
+    assert bar.value == 1.0
+
+
+def test_value_between_two_gaps_of_a_line_is_seen(make_cube: Any) -> None:
+    w = PeakMapper(make_cube((7,)), params=FIT, threaded=False)
+    w.run()
+    result = w.result.copy(deep=True)
+    result.center[[0, 2]] = np.nan
+    w.result = result
+    w._draw_map()
+    dots = [r for r in w.map.view.figure("map").renderers if type(r.glyph).__name__ == "Scatter"]
+    assert len(dots) == 1
+    np.testing.assert_allclose(dots[0].data_source.data["value"], result.center.values[:, 0], rtol=1e-6)
 
 
 def test_warnings_of_another_thread_are_handed_on() -> None:
