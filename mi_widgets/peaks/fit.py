@@ -196,6 +196,10 @@ def fit_peaks(
             "smooth='spatial' needs a map of one or two dims in memory. Leave it out; of a larger map write "
             "peaks.smooth_maps(fit.load(), dims=('y', 'x')) after the fit."
         )
+    if smooth and model is not None:
+        _said, reason = _of_lmfit(da, str(dim or find_spectral_dim(da)), options)
+        if reason:
+            raise ParameterError(f"smooth='spatial' needs a model fitted in one go, and {reason}. Leave it out.")
     if lazy:
         dim = str(dim or find_spectral_dim(da))
         options, reason = _of_lmfit(da, dim, options)
@@ -270,7 +274,7 @@ def _of_lmfit(da: xr.DataArray, dim: str, options: FitOptions) -> tuple[FitOptio
     if said is None:
         wrong = [k for k in ("shared", "method", "correlations") if options.get(k) not in (None, False, "lm")]
         if wrong:
-            raise ParameterError(f"{wrong[0]} needs a model that is fitted in one go, and {reason}. Leave it out.")
+            raise ParameterError(f"{wrong[0]} needs a model fitted in one go, and {reason}. Leave it out.")
         return options, reason
     rest = {k: v for k, v in options.items() if k not in ("model", "params", "n_peaks", "lineshape", "background")}
     return FitOptions(**{**rest, **said}), None  # type: ignore[typeddict-item]

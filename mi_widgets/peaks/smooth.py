@@ -62,7 +62,7 @@ def smooth_maps(
     -----
     On synthetic maps of 32 x 32 and 64 x 64 pixels the root mean square error of positions falls to 0.3 to 0.7 of the
     Cramér-Rao bound of a single spectrum, and to 0.4 to 1.0 of it beside edges of 3 to 10 standard errors. A smoothed
-    value is biased towards its neighbours; the 68 and 95 % intervals hold the truth in 61 to 80 % and 91 to 98 % of the
+    value is biased towards its neighbours; the 68 and 95 % intervals hold the truth in 61 to 86 % and 91 to 99 % of the
     pixels, but in some 45 and 75 % along a slanting edge of three standard errors, which is too faint to be seen for
     certain. Bias of the fit itself, as at few counts, stays. A map of 256 x 256 takes some 10 s for each peak and name.
 

@@ -354,6 +354,8 @@ def test_fit_peaks_leaves_to_lmfit_what_it_cannot_say() -> None:
         peaks.fit_peaks(da.chunk(), model=model, params=params)
     with pytest.raises(ParameterError, match="correlations needs"):
         peaks.fit_peaks(da, model=model, params=params, correlations=True)
+    with pytest.raises(ParameterError, match="smooth='spatial' needs a model"):
+        peaks.fit_peaks(da, model=model, params=params, smooth="spatial")
 
 
 def test_a_model_stands_alone() -> None:
