@@ -93,10 +93,18 @@ class PeakBase(Explorer):
         self._draw_map()
         self._draw_spectrum()
 
+    @property
+    def is_stale(self) -> bool:
+        """There is a result, and the present parameters would give another one."""
+        return self.result is not None and self.state != "running" and self.code != self._make_code()
+
     # ---- runs and what was before ----------------------------------------------------------------------------
 
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         super()._run_ended(state, part, error)
+        if state == "done" and self._taking == self._take and _nothing_fitted(self.result):
+            where = " in what is fitted" if self.params["window"] or self.params["mask"] else ""
+            self.show_message(f"No spectrum has data: all values are missing or zero{where}.", "warning")
         if not self.history.unchanged(self._snapshot()):
             self.history.keep(self._snapshot())
         self._history_shown()
@@ -265,3 +273,11 @@ class PeakBase(Explorer):
         if painter is not None:
             painter.cancel()
         super().close()
+
+
+def _nothing_fitted(result: xr.Dataset | None) -> bool:
+    """Every spectrum has the status ``no_data``."""
+    if result is None or "status" not in result:
+        return False
+    names = str(result["status"].attrs.get("flag_meanings", "")).split()
+    return "no_data" in names and bool((result["status"] == names.index("no_data")).all())

@@ -11,7 +11,7 @@ from mi_widgets.runs import Part
 
 __all__ = ["FitCall", "axis_mask"]
 
-_HEAD = ["from mi_widgets import peaks", "", "# da: the spectra that were given to PeakMapper"]
+_HEAD = ["from mi_widgets import peaks", "", "# da = spectra   <- put the name of your array here"]
 
 
 class FitCall:
@@ -130,14 +130,28 @@ class FitCall:
         low, high = (float(v) for v in window)
         return {self.dim: slice(low, high) if self._ascending else slice(high, low)}
 
+    def _short(self, window: Any) -> tuple[float, float]:
+        """The ends with as few digits as leave the same channels."""
+        step = abs(float(self._axis[-1] - self._axis[0])) / max(self._axis.size - 1, 1)
+        first = max(0, 1 - int(np.floor(np.log10(step)))) if step > 0 else 0
+        low, high = (float(v) for v in window)
+        inside = (self._axis >= low) & (self._axis <= high)
+        for digits in range(first, first + 3):
+            ends = round(low, digits), round(high, digits)
+            if np.array_equal((self._axis >= ends[0]) & (self._axis <= ends[1]), inside):
+                return ends
+        return low, high
+
     def _before(self, params: Mapping[str, Any]) -> tuple[list[str], str, list[str]]:
         """Lines before the call, what the call is given as data, and its mask."""
         lines, spectra = [], "da"
         if params["window"]:
-            lines, spectra = [f"part = da.sel({self._where(params['window'])!r})"], "part"
+            lines, spectra = [f"part = da.sel({self._where(self._short(params['window']))!r})"], "part"
         if not params["mask"]:
             return lines, spectra, []
-        inside = " | ".join(f"((axis >= {low!r}) & (axis <= {high!r}))" for low, high in params["mask"])
+        inside = " | ".join(
+            f"((axis >= {low!r}) & (axis <= {high!r}))" for low, high in map(self._short, params["mask"])
+        )
         return [*lines, f"axis = {spectra}[{self.dim!r}]", f"left_out = {inside}"], spectra, ["mask=left_out"]
 
 

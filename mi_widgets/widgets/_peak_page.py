@@ -46,9 +46,9 @@ def build_page(app: "PeakMapper", start: xr.DataArray) -> None:
     app.header = ipw.HTML()
 
     def show_header(_change: Any = None) -> None:
-        app.header.value = header_text(app.data, app.dim, app.state)
+        app.header.value = header_text(app.data, app.dim, app.state, stale=app.is_stale)
 
-    app.observe(show_header, ["state", "result"])
+    app.observe(show_header, ["state", "result", "params", "code"])
     show_header()
     below = ipw.HBox([app.pixel, app.window_fields] if app.at.dims else [app.window_fields])
     below.add_class("mi-row")

@@ -83,7 +83,7 @@ def _notes(fit: xr.Dataset, alone: bool) -> list[str]:
         for n in fit.data_vars
         if str(n).startswith("background_") and not str(n).endswith("_stderr") and fit[n].ndim == 0
     ]
-    if "deviance" in fit and "dof" in fit:
+    if "deviance" in fit and "dof" in fit and isfinite(float(fit["deviance"])):
         out.append(f"deviance {float(fit['deviance']):.4g} for {float(fit['dof']):.0f} degrees of freedom")
     n = is_sum(fit)
     if "noise_read" in fit.attrs:
@@ -102,15 +102,16 @@ def _heading(name: str) -> str:
     return f"{small}{html.escape(name.replace('_', ' '))}"
 
 
-def header_text(da: xr.DataArray, dim: str, state: str) -> str:
-    """HTML above a widget: name and size of the data, escaped, and the state of the fit."""
+def header_text(da: xr.DataArray, dim: str, state: str, *, stale: bool = False) -> str:
+    """HTML above a widget: name and size of the data, escaped, the state of the fit, and whether it is `stale`."""
     sizes = " × ".join(f"{da.sizes[d]}" for d in da.dims if d != dim)
     name = str(da.attrs.get("title") or da.attrs.get("long_name") or da.name or "spectra")
     text = f"{sizes} spectra × " if sizes else "one spectrum, "
     chip = {"idle": "not fitted"}.get(state, state)
+    old = '<span class="mi-chip mi-chip-stale" role="status">fit with other parameters</span>' if stale else ""
     return (
         f'<span class="mi-title">{html.escape(name)}</span><span class="mi-sizes">{text}{da.sizes[dim]:,} channels'
-        f'</span><span class="mi-chip mi-chip-{state}" role="status">{chip}</span>'
+        f'</span><span class="mi-chip mi-chip-{state}" role="status">{chip}</span>{old}'
     )
 
 

@@ -486,6 +486,49 @@ def test_progress_is_full_when_done_and_gone_after_undo(mapper: PeakMapper) -> N
     assert bar.value == 1.0
 
 
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_no_data_at_all_is_said(cube: xr.DataArray, value: float) -> None:
+    w = PeakMapper(xr.full_like(cube, value, dtype=float), params=FIT, threaded=False)
+    w.run(wait=True)
+    assert "No spectrum has data: all values are missing or zero." in w.message.value
+    assert "nan" not in w.table.value
+    w.set_params(window=[282.0, 288.0])
+    w.run(wait=True)
+    assert "zero in what is fitted." in w.message.value
+
+
+def test_header_says_that_parameters_changed_after_the_fit(mapper: PeakMapper) -> None:
+    said = "fit with other parameters"
+    mapper.set_params(n_peaks=2)
+    assert said not in mapper.header.value, "there is no fit yet"
+    mapper.run()
+    assert said not in mapper.header.value
+    mapper.set_params(window=[282.0, 288.0])
+    assert said in mapper.header.value
+    mapper.set_params(window=None)
+    assert said not in mapper.header.value
+    mapper.set_params(n_peaks=1)
+    mapper.run()
+    assert said not in mapper.header.value
+    mapper.undo()
+    assert said not in mapper.header.value
+
+
+def test_windows_in_the_code_are_short_and_keep_their_channels(cube: xr.DataArray) -> None:
+    step = float(cube.energy[1] - cube.energy[0])
+    low, high = float(cube.energy[20]) - 0.3 * step, float(cube.energy[60]) + 1e-9
+    params = {"window": [low, high], "mask": [[284.0123456789, 284.4123456789]]}
+    w = PeakMapper(cube, params=FIT | params, threaded=False)
+    w.run(wait=True)
+    assert f"{low:.2f}" in w.code
+    assert repr(low) not in w.code
+    assert "0123456789" not in w.code
+    names: dict[str, Any] = {"da": cube}
+    exec(w.code, names)
+    xr.testing.assert_identical(w.result, names["result"])
+    assert "# da = spectra   <- put the name of your array here" in w.code.splitlines()
+
+
 def test_value_between_two_gaps_of_a_line_is_seen(make_cube: Any) -> None:
     w = PeakMapper(make_cube((7,)), params=FIT, threaded=False)
     w.run()
