@@ -43,8 +43,9 @@ def evidence_table(one: xr.Dataset) -> str:
     suspect = bool(int(one["family_suspect"])) if "family_suspect" in one else False
     note = " The residuals say that no candidate is right: try another line shape or background." if suspect else ""
     return (
-        f'<table class="mi-table mi-evidence"><thead><tr><th>number of peaks</th>{head}</tr></thead>'
-        f'<tbody><tr><th scope="row">{name} above the best</th>{cells}</tr></tbody></table>'
+        '<div class="mi-scroll"><table class="mi-table mi-evidence">'
+        f"<thead><tr><th>number of peaks</th>{head}</tr></thead>"
+        f'<tbody><tr><th scope="row">{name} above the best</th>{cells}</tr></tbody></table></div>'
         f'<div class="mi-table-note">this spectrum wants {chosen}; 10 or more is a clear answer.{note}</div>'
     )
 

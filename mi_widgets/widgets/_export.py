@@ -1,5 +1,6 @@
 """Taking things away: data, picture and code; never over a file that is already there."""
 
+import html
 import logging
 import os
 import re
@@ -107,7 +108,7 @@ class ExportBar(ipw.VBox):
         code: Callable[[], str],
         tell: Callable[[str, str], None],
     ) -> None:
-        self._result, self._views, self._code, self._tell = result, dict(views), code, tell
+        self._result, self._views, self._code, self._told = result, dict(views), code, tell
         kinds = [("data (netCDF)", "nc"), ("data (CSV)", "csv")]
         for name in self._views:
             kinds += [(f"{name} (PNG)", f"png:{name}"), (f"{name} (SVG)", f"svg:{name}"),
@@ -123,14 +124,21 @@ class ExportBar(ipw.VBox):
         self.box = CodeBox(code=code())
         self.save.on_click(lambda _: self._go(self._write))
         self.fetch.on_click(lambda _: self._go(self._download))
-        super().__init__([ipw.HBox([self.name, self.kind, self.save, self.fetch]), self.box])
+        self.said = ipw.HTML("", placeholder="")
+        super().__init__([ipw.HBox([self.name, self.kind, self.save, self.fetch]), self.said, self.box])
         self.children[0].add_class("mi-row")
+
+    def _tell(self, text: str, kind: str) -> None:
+        """Tell the application, and say the same beside the buttons, which may be far from its message."""
+        self.said.value = f'<div class="mi-said mi-said-{kind}">{html.escape(text)}</div>'
+        self._told(text, kind)
 
     def _go(self, finish: Callable[[str, bytes], None]) -> None:
         self._try(self._send, finish)
 
     def _send(self, finish: Callable[[str, bytes], None]) -> None:
         stem, (kind, _, view) = safe_stem(self.name.value), self.kind.value.partition(":")
+        stem = f"{stem}_{view}" if view else stem
         if kind not in ("png", "svg"):
             finish(f"{stem}.{kind}", self._content(kind, view))
         elif not self._views[view].request_figure(kind, lambda data: self._try(finish, f"{stem}.{kind}", data)):

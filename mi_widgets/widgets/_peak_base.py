@@ -102,9 +102,10 @@ class PeakBase(Explorer):
 
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         super()._run_ended(state, part, error)
-        if state == "done" and self._taking == self._take and _nothing_fitted(self.result):
-            where = " in what is fitted" if self.params["window"] or self.params["mask"] else ""
-            self.show_message(f"No spectrum has data: all values are missing or zero{where}.", "warning")
+        said = bool(self.message.value)  # what the fit warned of says more
+        if state == "done" and not said and self._taking == self._take and _nothing_fitted(self.result):
+            why = "all values are missing or zero, or fewer than the parameters of the fit"
+            self.show_message(f"No spectrum has data: {why}.", "warning")
         if not self.history.unchanged(self._snapshot()):
             self.history.keep(self._snapshot())
         self._history_shown()

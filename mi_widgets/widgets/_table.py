@@ -71,8 +71,9 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
     line = " · ".join(_notes(fit, alone))
     above = f'<div class="mi-pinned">{html.escape(title)}</div>' if title else ""
     return (
-        f'{above}<table class="mi-table"><thead><tr><th>peak</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
-        f'</table><div class="mi-table-note">{_status(fit)}{line}</div>'
+        f'{above}<div class="mi-scroll"><table class="mi-table">'
+        f"<thead><tr><th>peak</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        f'</table></div><div class="mi-table-note">{_status(fit)}{line}</div>'
     )
 
 
