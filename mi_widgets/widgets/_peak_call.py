@@ -28,6 +28,7 @@ class FitCall:
     def __init__(self, da: xr.DataArray, dim: str) -> None:
         self.dim = dim
         self._axis = da[dim].values
+        self.step = float(np.median(np.abs(np.diff(self._axis)))) if self._axis.size > 1 else None
         self._ascending = bool(self._axis[0] <= self._axis[-1])
         self._noise: dict[str, float] | None = None
 
@@ -132,8 +133,7 @@ class FitCall:
 
     def _short(self, window: Any) -> tuple[float, float]:
         """The ends with as few digits as leave the same channels."""
-        step = abs(float(self._axis[-1] - self._axis[0])) / max(self._axis.size - 1, 1)
-        first = max(0, 1 - int(np.floor(np.log10(step)))) if step > 0 else 0
+        first = max(0, 1 - int(np.floor(np.log10(self.step)))) if self.step else 0
         low, high = (float(v) for v in window)
         inside = (self._axis >= low) & (self._axis <= high)
         for digits in range(first, first + 3):

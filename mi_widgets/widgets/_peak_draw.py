@@ -35,7 +35,11 @@ def draw_spectrum(app: "PeakMapper") -> None:
         app.map.mark(app.selection)
         app.lock.flush()
     alone = fit is not None and fit is app.pixel_result
-    app.table.value = fit_table(fit, alone=alone) if fit is not None else no_fit(app.result, app.selection, app.state)
+    app.table.value = (
+        fit_table(fit, alone=alone, step=app.call.step)
+        if fit is not None
+        else no_fit(app.result, app.selection, app.state)
+    )
     counted = app.n_peaks_result
     here = None if counted is None or is_region(app.selection) else counted.isel(app.at.where(app.selection))
     app.count_panel.show(counted, here)
@@ -62,7 +66,7 @@ def _pinned(app: "PeakMapper") -> tuple[xr.DataArray, xr.Dataset | None] | None:
         spectrum = app.at.spectrum(app.pinned)
         app._pinned_drawn = (app.result, (spectrum, _curves(app, spectrum, fit)))
         title = f"pinned: {app.at.title(app.pinned)}"
-        app.pinned_table.value = fit_table(fit, title=title) if fit is not None else ""
+        app.pinned_table.value = fit_table(fit, title=title, step=app.call.step) if fit is not None else ""
     drawn: tuple[xr.DataArray, xr.Dataset | None] = app._pinned_drawn[1]
     return drawn
 

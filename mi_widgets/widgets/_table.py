@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from mi_widgets.plots._style import PEAK_COLORS, nice_unit
+from mi_widgets.widgets._bounds import on_bound
 from mi_widgets.widgets._names import WORDS
 from mi_widgets.widgets._region import is_sum
 
@@ -42,7 +43,7 @@ def plus_minus(value: float, stderr: float | None = None) -> str:
     return f"{round(value, digits):.0f} ± {round(stderr, digits):.0f}"
 
 
-def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
+def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "", step: float | None = None) -> str:
     """HTML of the fitted numbers of one spectrum, one row for each peak.
 
     Parameters
@@ -53,6 +54,8 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
         The fit is of this pixel alone, not taken from the map.
     title : str
         Text above the table of a second, pinned spectrum.
+    step : float, optional
+        Between two channels, to know where sigma stands on its bound.
 
     Returns
     -------
@@ -62,13 +65,13 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
     others = [str(n) for n in fit.data_vars if fit[n].dims == ("peak",) and not str(n).endswith("_stderr")]
     names = [n for n in _COLUMNS if n in fit] + [n for n in others if n not in (*_COLUMNS, "sigma")]
     head = "".join(f"<th>{_heading(n)}{_unit(fit[n])}</th>" for n in names)
-    rows = []
+    rows, bound = [], on_bound(fit, step)
     for i in range(fit.sizes.get("peak", 0)):
         one = fit.isel(peak=i)
         color = PEAK_COLORS[i % len(PEAK_COLORS)]
-        cells = "".join(f"<td>{_cell(one, n)}</td>" for n in names)
+        cells = "".join(f"<td>{_cell(one, n)}{_bound(bound, n, i)}</td>" for n in names)
         rows.append(f'<tr><th scope="row"><i class="mi-swatch" style="background:{color}"></i>{i + 1}</th>{cells}</tr>')
-    line = " · ".join(_notes(fit, alone))
+    line = " · ".join(_notes(fit, alone, bound))
     above = f'<div class="mi-pinned">{html.escape(title)}</div>' if title else ""
     return (
         f'{above}<div class="mi-scroll"><table class="mi-table">'
@@ -77,10 +80,10 @@ def fit_table(fit: xr.Dataset, *, alone: bool = False, title: str = "") -> str:
     )
 
 
-def _notes(fit: xr.Dataset, alone: bool) -> list[str]:
+def _notes(fit: xr.Dataset, alone: bool, bound: set[tuple[str, int]]) -> list[str]:
     """What stands below the table: background, quality, noise, and what was fitted."""
     out = [
-        f"{html.escape(str(n).replace('_', ' '))} {_cell(fit, str(n))}{_unit(fit[n])}"
+        f"{html.escape(str(n).replace('_', ' '))} {_cell(fit, str(n))}{_unit(fit[n])}{_bound(bound, str(n), 0)}"
         for n in fit.data_vars
         if str(n).startswith("background_") and not str(n).endswith("_stderr") and fit[n].ndim == 0
     ]
@@ -130,6 +133,12 @@ def no_fit(result: xr.Dataset | None, selection: Mapping[str, Any], state: str) 
 def _cell(ds: xr.Dataset, name: str) -> str:
     error = f"{name}_stderr"
     return plus_minus(float(ds[name]), float(ds[error]) if error in ds else None)
+
+
+def _bound(bound: set[tuple[str, int]], name: str, peak: int) -> str:
+    """A small mark at a value that stands on a bound; sigma has no column, its width has."""
+    at = next((n for n in (name, "sigma" if name == "fwhm" else name) if (n, peak) in bound), None)
+    return "" if at is None else f' <span class="mi-bound" title="{html.escape(at)} stands on its bound">bound</span>'
 
 
 def _unit(da: xr.DataArray) -> str:

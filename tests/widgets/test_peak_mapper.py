@@ -526,6 +526,28 @@ def test_windows_in_the_code_are_short_and_keep_their_channels(cube: xr.DataArra
     assert "# da = spectra   <- put the name of your array here" in w.code.splitlines()
 
 
+def test_values_on_a_bound_are_marked(cube: xr.DataArray) -> None:
+    w = PeakMapper(cube, params=FIT | {"bounds": {"sigma": [1.0, 2.0]}}, threaded=False)
+    w.run(wait=True)
+    assert (w.result.status == 1).all()
+    assert w.table.value.count("sigma stands on its bound") == 1
+    assert "center stands" not in w.table.value
+    w.set_params(bounds={"center": [[287.0, 288.0]]})
+    w.run(wait=True)
+    assert "center stands on its bound" in w.table.value
+    w.set_params(bounds=None)
+    w.run(wait=True)
+    assert "stands on its bound" not in w.table.value
+
+
+def test_sigma_of_one_channel_is_marked(cube: xr.DataArray) -> None:
+    spike = xr.full_like(cube, 20)
+    spike[..., 40] = 2000
+    w = PeakMapper(spike, params=FIT, threaded=False)
+    w.run(wait=True)
+    assert "sigma stands on its bound" in w.table.value
+
+
 def test_value_between_two_gaps_of_a_line_is_seen(make_cube: Any) -> None:
     w = PeakMapper(make_cube((7,)), params=FIT, threaded=False)
     w.run()
