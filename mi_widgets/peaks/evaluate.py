@@ -103,7 +103,7 @@ def _add_residuals(result: xr.Dataset, fit: xr.Dataset, data: xr.DataArray, unit
     spread = _spread(fit, best)
     if spread is None:
         along = dims.index(str(fit.attrs["spectral_dim"]))
-        spread = np.sqrt(np.nanmean(residual**2, axis=along, keepdims=True))
+        spread = np.sqrt(np.maximum(np.nanmean(residual**2, axis=along, keepdims=True), 1e-300))
     normalized = {"units": "1", "long_name": "residual / σ"}
     result["residual"] = (dims, residual, {"units": units, "long_name": "residual"})
     result["residual_normalized"] = (dims, residual / spread, normalized)
