@@ -1,9 +1,12 @@
 """The two engines against each other, against lmfit's functions and against numerical derivatives."""
 
+import os
 import subprocess
 import sys
+import textwrap
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import lmfit
 import numpy as np
@@ -207,3 +210,19 @@ def test_a_small_fit_from_many_threads_at_once() -> None:
         together = list(pool.map(lambda _: peaks.fit_peaks(ds.spectra, n_peaks=2), range(8)))
     for result in together:
         np.testing.assert_array_equal(result.center, alone.center)
+
+
+def test_the_first_fit_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
+    """With nothing compiled the NumPy engine works before numba is so much as imported."""
+    code = """
+        import sys
+        from mi_widgets import datasets, peaks
+        spectra = datasets.make_spectral_map(shape=(2, 2), seed=1).spectra
+        first = next(part for part in peaks.iter_fit_peaks(spectra, n_peaks=1, lineshape="gaussian") if part.done)
+        print("numba" in sys.modules, first.done)
+    """
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["False", "4"]

@@ -1,8 +1,11 @@
 """One door to the two engines: which one, and spectra with missing channels."""
 
+import os
 import threading
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +18,7 @@ from mi_widgets.peaks._problem import Problem
 __all__ = ["Fitted", "fit_block", "resolve_engine"]
 
 MAX_ITER, DAMPING = 200, 0.1
-COMPILE_SECONDS = 600.0
+COMPILE_SECONDS, HEAD_START = 600.0, 1.5
 TOLERANCE = 1e-5  # expected gain in cost; the step that promises less is still taken, so the error is far smaller
 
 
@@ -64,10 +67,18 @@ class _WarmUp:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
-        self._done = threading.Event()
+        self._done, self._hurry = threading.Event(), threading.Event()
 
     def ready(self, wait: float) -> bool:
-        """Whether the engine is compiled, after waiting for it at most `wait` seconds."""
+        """Whether the engine is compiled, after waiting for it at most `wait` seconds.
+
+        Where nothing is compiled a short wait is of no use; compilation then begins a little later, so that it does not
+        take the interpreter from the first fit.
+        """
+        if wait > HEAD_START or _compiled_before():
+            self._hurry.set()
+        else:
+            wait = 0.0
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="mi_widgets-compile", daemon=True)
@@ -78,6 +89,9 @@ class _WarmUp:
         return done
 
     def _run(self) -> None:
+        self._hurry.wait(HEAD_START)
+        if _numba_engine() is None:
+            return
         x = np.linspace(0.0, 1.0, 12)
         model = Model(("pseudo-voigt",), "linear")
         start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
@@ -93,6 +107,15 @@ class _WarmUp:
 _warm_up = _WarmUp()
 
 
+@cache
+def _compiled_before() -> bool:
+    """Whether numba's cache has the engine, in one of the places where numba looks for it."""
+    here = Path(__file__).parent / "__pycache__"
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    places = [Path(given)] if given else [here, Path.home() / ".cache" / "numba"]
+    return any(next(place.rglob("_numba.fit_rows-*.nbi"), None) is not None for place in places if place.is_dir())
+
+
 def resolve_engine(engine: str, *, wait: float = 1.0) -> str:
     """Name of the engine to use: ``"numba"`` or ``"numpy"``.
 
@@ -103,7 +126,9 @@ def resolve_engine(engine: str, *, wait: float = 1.0) -> str:
         raise ParameterError(f"unknown engine {engine!r}; write 'auto', 'numba' or 'numpy'.")
     if engine == "numpy":
         return "numpy"
-    if _numba_engine() is None:
+    # where nothing is compiled not even numba is imported here, which takes time as well
+    cold = engine == "auto" and wait <= HEAD_START and not _compiled_before() and find_spec("numba") is not None
+    if not cold and _numba_engine() is None:
         if engine == "numba":
             raise MissingDependencyError("engine='numba' needs numba: pip install \"mi-widgets[fast]\".")
         return "numpy"
