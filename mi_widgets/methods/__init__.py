@@ -2,5 +2,6 @@
 
 from mi_widgets.methods.cluster import cluster
 from mi_widgets.methods.decompose import decompose
+from mi_widgets.methods.expression import match
 
-__all__ = ["cluster", "decompose"]
+__all__ = ["cluster", "decompose", "match"]

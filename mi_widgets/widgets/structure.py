@@ -8,10 +8,11 @@ import numpy as np
 import traitlets
 
 from mi_widgets.errors import LabelError, ParameterError
+from mi_widgets.methods.expression import match
 from mi_widgets.widgets._explorer import Explorer
 from mi_widgets.widgets._structure_base import StructureBase
 from mi_widgets.widgets._structure_data import Frames, as_structure
-from mi_widgets.widgets._structure_expression import atom_names, match_atoms
+from mi_widgets.widgets._structure_names import atom_names
 from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, check_params
 
 __all__ = ["StructureViewer"]
@@ -152,7 +153,7 @@ class StructureViewer(StructureBase):
         if expression.strip():
             names = atom_names(self.frames.whole(self._i))
             names["atom"] = self.frames.atoms
-            chosen = self.frames.atoms[match_atoms(expression, names, self.frames.n_atoms)].tolist()
+            chosen = self.frames.atoms[match(expression, names, self.frames.n_atoms)].tolist()
         self.selection = self.selection | {"atom": chosen}
         return chosen
 

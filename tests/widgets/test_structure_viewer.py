@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsError, ParameterError
+from mi_widgets.methods.expression import match
 from mi_widgets.widgets import _structure_ngl as ngl
 from mi_widgets.widgets import link
 from mi_widgets.widgets._explorer import Explorer
-from mi_widgets.widgets._structure_expression import match_atoms
 from mi_widgets.widgets._structure_measure import chain, measures
 from mi_widgets.widgets.structure import StructureViewer
 
@@ -191,7 +191,7 @@ print(z) | element + 1 > 2 | (z := 1) > 0 | z > 1; x > 1 | *z | z @ x > 0 | z > 
 )
 def test_nothing_else_is_read(expression: str) -> None:
     with pytest.raises(ParameterError):
-        match_atoms(expression, {"z": np.ones(3), "x": np.ones(3), "element": np.array(["O", "H", "H"])}, 3)
+        match(expression, {"z": np.ones(3), "x": np.ones(3), "element": np.array(["O", "H", "H"])}, 3)
 
 
 def test_a_wrong_expression_is_said_in_the_page_and_changes_nothing() -> None:

@@ -1,16 +1,14 @@
-"""Choosing atoms by an expression; it is read, never executed."""
+"""Choosing rows by an expression such as ``element == 'O' and z > 8``; it is read, never executed."""
 
 import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.plots._scene_colors import per_atom
 
-__all__ = ["atom_names", "match_atoms"]
+__all__ = ["match"]
 
 _LONGEST = 2000
 _HELP = "Write such as element == 'O' and z > 8, or index in (1, 2, 3) or not x < 2.5."
@@ -33,29 +31,21 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
 _CALLS: dict[str, Callable[[Any], Any]] = {"abs": np.abs, "sqrt": np.sqrt, "isnan": np.isnan}
 
 
-def atom_names(ds: xr.Dataset) -> dict[str, np.ndarray]:
-    """What an expression may name: ``index``, ``element``, ``x y z`` and every array over the atoms of one frame."""
-    xyz = np.asarray(ds["position"].transpose("atom", "axis").values, dtype=float)
-    names = {name: np.asarray(ds[name].values) for name in per_atom(ds) if name in ds and ds[name].dims == ("atom",)}
-    names |= {"index": np.arange(ds.sizes["atom"]), "x": xyz[:, 0], "y": xyz[:, 1], "z": xyz[:, 2]}
-    return names
-
-
-def match_atoms(expression: str, names: Mapping[str, np.ndarray], n_atoms: int) -> np.ndarray:
-    """Which atoms an expression is true for.
+def match(expression: str, names: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
+    """Which rows an expression is true for.
 
     Parameters
     ----------
     expression : str
         Comparisons of names, numbers and text, joined by ``and``, ``or``, ``not``, with ``+ - * / % **``,
         ``in (…)``, ``abs``, ``sqrt``, ``isnan``.
-    names : mapping of str to (n_atoms,)
+    names : mapping of str to (n_rows,)
         What can be named.
-    n_atoms : int
+    n_rows : int
 
     Returns
     -------
-    (n_atoms,) bool
+    (n_rows,) bool
 
     Raises
     ------
@@ -64,7 +54,7 @@ def match_atoms(expression: str, names: Mapping[str, np.ndarray], n_atoms: int) 
 
     Examples
     --------
-    >>> match_atoms("element == 'O' and z > 8", {"element": np.array(["O", "H"]), "z": np.array([9.0, 9.0])}, 2)
+    >>> match("element == 'O' and z > 8", {"element": np.array(["O", "H"]), "z": np.array([9.0, 9.0])}, 2)
     array([ True, False])
     """
     if len(expression) > _LONGEST:
@@ -78,8 +68,8 @@ def match_atoms(expression: str, names: Mapping[str, np.ndarray], n_atoms: int) 
             raise
         raise ParameterError(f"cannot read {expression[:80]!r}: {error}. {_HELP}") from None
     if out.dtype != bool:
-        raise ParameterError(f"{expression[:80]!r} gives no yes or no for each atom. {_HELP}")
-    return np.asarray(np.broadcast_to(out, n_atoms).copy())
+        raise ParameterError(f"{expression[:80]!r} gives no yes or no for each row. {_HELP}")
+    return np.asarray(np.broadcast_to(out, n_rows).copy())
 
 
 class _Reader:
