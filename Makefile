@@ -9,6 +9,8 @@ VENV ?= .venv
 LOCK ?= requirements.lock
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+# Two files of tests at a time, in the order of tests/conftest.py; JOBS=0 runs all in one process.
+JOBS ?= 2
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet $(if $(LOCK),--constraint $(LOCK))
@@ -22,7 +24,7 @@ lab: $(VENV)/.installed-lab
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python tests/browser/chromium.py --install
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # make -k check goes on after the first complaint.
 check: check-style check-types check-floors check-spelling check-notebooks

@@ -1,18 +1,13 @@
 """Order and options shared by all tests."""
 
-import pytest
+from collections.abc import Iterator
 
-HOUSE = pytest.StashKey[list[str]]()
+import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--docs`` lets the browser tests renew the screenshots in docs/."""
     parser.addoption("--docs", action="store_true", help="write the named screenshots of the browser tests to docs/")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make room for lines that a test wants in the closing summary."""
-    config.stash[HOUSE] = []
 
 
 @pytest.hookimpl(trylast=True)  # after the folders have set their markers
@@ -29,13 +24,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def summary(request: pytest.FixtureRequest) -> list[str]:
+def summary(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Lines for the end of the run: figures that are no limits but should be seen."""
-    return request.config.stash[HOUSE]
+    lines: list[str] = []
+    yield lines
+    request.node.user_properties.extend(("figure", line) for line in lines)  # which reach the process that prints
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the collected lines."""
-    if config.stash[HOUSE]:
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    ended = [report for report in reports if getattr(report, "when", "") == "teardown"]
+    lines = [text for report in ended for name, text in report.user_properties if name == "figure"]
+    if lines:
         terminalreporter.section("figures")
-        terminalreporter.write("".join(f"{line}\n" for line in config.stash[HOUSE]))
+        terminalreporter.write("".join(f"{line}\n" for line in lines))
