@@ -92,17 +92,16 @@ def vibrations() -> None:
     began = time.perf_counter()
     found = structure.vdos(crystal).vdos.sel(species="all")
     took = time.perf_counter() - began
-    step = float(found.frequency[1])
-    print(f"VDOS, 216 atoms x 4,096 frames: {took:.2f} s")
-    # both broadened alike: a bin's edge would cut lines that many modes share
-    grid, lines = np.arange(0, 13, 0.01), crystal.true_frequency.values
-    for width in (0.05, 0.1, 0.2):
-        ours, exact = (
-            np.array([np.sum(w * np.exp(-0.5 * ((f - nu) / width) ** 2)) for nu in grid])
-            for f, w in ((found.frequency.values, found.values * step), (lines, np.full(lines.size, 1 / lines.size)))
-        )
-        overlap = np.minimum(ours, exact).sum() / exact.sum()
-        print(f"overlap with the exact spectrum, both broadened by {width} THz: {overlap:.4f}")
+    # overlap: integral of the lower of two spectra of area 1, channel by channel; the exact lines as a Hann window of the
+    # run's length shows any line, nothing else broadened
+    x = (found.frequency.values[:, None] - crystal.true_frequency.values) * 4096 * 0.01
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = np.where(np.abs(np.abs(x) - 1) < 1e-7, 0.5, np.sinc(x) / (1 - x**2)) ** 2
+    exact = (seen / seen.sum(axis=0)).sum(axis=1)
+    overlap = np.minimum(found.values / found.values.sum(), exact / exact.sum()).sum()
+    print(
+        f"overlap with the exact spectrum at the run's resolution, {found.attrs['resolution']:.3f} THz: {overlap:.5f}"
+    )
 
 
 def main() -> None:

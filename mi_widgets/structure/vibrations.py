@@ -15,6 +15,8 @@ __all__ = ["vdos"]
 _SECONDS = {"fs": 1e-15, "ps": 1e-12, "ns": 1e-9, "us": 1e-6, "s": 1.0}
 #: 1 THz in each unit
 _UNITS = {"THz": 1.0, "1/cm": 33.35640951981521}
+#: Full width at half maximum of a line seen through a Hann window, times the window's length
+_HANN = 1.4406
 
 
 def vdos(
@@ -49,7 +51,8 @@ def vdos(
     -------
     xarray.Dataset
         Coordinates ``species`` (``"all"`` first) and ``frequency``, and ``vdos`` (species, frequency) in the inverse
-        unit: the integral of ``"all"`` is 1, that of a species its share.
+        unit: the integral of ``"all"`` is 1, that of a species its share. Its attribute ``resolution`` is the full
+        width at half maximum (in `units`) that a single line has in it.
 
     Raises
     ------
@@ -62,7 +65,15 @@ def vdos(
 
     Notes
     -----
-    The centre of mass is held at rest. A Hann window is used: a line is 1.5 / T wide for a run of length T.
+    The centre of mass is held at rest. A Hann window is used: in a run (or part) of length T, a line at nu_0 is seen
+    as
+
+    .. math:: R(\nu) \propto \left[\frac{\operatorname{sinc}(x)}{1 - x^2}\right]^2, \qquad x = (\nu - \nu_0) T
+
+    which is 1.44 / T wide. Another spectrum is compared with this one after it was broadened by R: of a harmonic
+    crystal whose modes all have the energy kT, the normal modes are then found to 1 part in 1,000. In a run at a
+    temperature the energy of each mode is random: it keeps it for as long as it lives, and the heights of single lines
+    say little unless several runs, or one much longer than that, are averaged.
 
     References
     ----------
@@ -88,9 +99,9 @@ def vdos(
     step = spacing * _SECONDS[unit] * 1e12 / _UNITS[units]  # so that 1 / step is a frequency in the wanted unit
     velocity, derived = _velocities(trajectory)
     n = velocity.sizes["frame"]
-    length = n if resolution is None else min(n, int(np.ceil(1.5 / (step * resolution))))
-    if resolution is not None and 1.5 / (step * resolution) > n * 1.001:
-        raise ParameterError(f"{who}: this run resolves {1.5 / (n * step):.3g} {units}; {resolution} is finer.")
+    length = n if resolution is None else min(n, int(np.ceil(_HANN / (step * resolution))))
+    if resolution is not None and _HANN / (step * resolution) > n * 1.001:
+        raise ParameterError(f"{who}: this run resolves {_HANN / (n * step):.3g} {units}; {resolution} is finer.")
     weight = xr.DataArray(_mass(trajectory), dims="atom")
     velocity = velocity - (velocity * weight).sum("atom") / weight.sum()
     power = xr.apply_ufunc(
@@ -112,7 +123,9 @@ def vdos(
         frequency=("frequency", frequency, {"units": units, "long_name": "frequency"}),
     )
     inverse = "1/THz" if units == "THz" else "cm"
-    labelled.attrs = {"units": inverse, "long_name": "vibrational density of states"}
+    labelled.attrs = {
+        "units": inverse, "long_name": "vibrational density of states", "resolution": _HANN / (length * step),
+    }  # fmt: skip
     parameters = {"by": by, "units": units, "resolution": resolution}
     return finish(xr.Dataset({"vdos": labelled}), who, "Vibrational density of states", parameters)
 
