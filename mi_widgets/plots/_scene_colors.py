@@ -1,5 +1,7 @@
 """Colours of atoms: by element, by a value, by a category; what is missing is grey."""
 
+import colorsys
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.plots._style import PEAK_COLORS, color_limits, is_signed, palette, text_of
+from mi_widgets.plots._style import color_limits, is_signed, palette, plain, text_of
 
-__all__ = ["MISSING", "Colors", "color_atoms", "element_numbers", "rgb"]
+__all__ = ["MISSING", "Colors", "category_colors", "color_atoms", "element_numbers", "flags_of", "rgb"]
 
 MISSING = "#b4b9be"
 # Jmol's colours, which most programs share, by atomic number; 0 is an atom of unknown kind.
@@ -24,8 +26,13 @@ _TABLE = """
     785ce3 8a4fe3 a136d4 b31fd4 b31fba b30da6 bd0d87 c70066 cc0059 d1004f d90045 e00038 e6002e eb0026
     """
 _ELEMENTS = tuple(_TABLE.split())
-_MORE = ("#f0e442", "#999933", "#882255", "#44aa99", "#332288", "#aa4499", "#88ccee", "#661100", "#117733", "#ddcc77")
+# Each one far from those before it, whatever the light, and with red-green colour blindness too.
+_CATEGORIES = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#332288", "#d55e00", "#88ccee", "#556b2f", "#882255", "#ddcc77",
+    "#f0e442", "#c51b7d", "#2f4f4f", "#fb9a99", "#999933", "#aa4499", "#40e0d0", "#a6d854",
+)  # fmt: skip
 _MOST_CATEGORIES = 12
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ def color_atoms(
     ds : xarray.Dataset
         One frame, dim ``atom``.
     by : str
-        ``"element"``, or the name of a variable or coordinate over ``atom``.
+        ``"element"``, or the name of a variable or coordinate over ``atom``. Whole numbers with CF's ``flag_values``
+        and ``flag_meanings`` are categories with these names, and with the colours of ``flag_colors``.
     limits : (float, float), optional
         Values at the ends of the colours; by default the 2nd and 98th percentile.
     cmap : str, optional
@@ -100,6 +108,9 @@ def color_atoms(
             f"colours need one value for each of the {ds.sizes['atom']} atoms; {by!r} has {dict(da.sizes)}. "
             f"Give it as structure[{by!r}] = ('atom', values)."
         )
+    flags = flags_of(da)
+    if flags is not None:
+        return _by_flags(da, *flags)
     return _by_category(da) if is_category(da) else _by_value(da, limits, cmap)
 
 
@@ -125,12 +136,38 @@ def _by_element(ds: xr.Dataset) -> Colors:
     return Colors(out, "element", "element", codes.astype(np.int16), kinds.tolist(), table)
 
 
+def category_colors(n: int) -> list[str]:
+    """Colours of `n` categories, none of them twice."""
+    more = (colorsys.hls_to_rgb(0.618034 * k % 1, (0.35, 0.55, 0.7)[k % 3], 0.75) for k in range(n - len(_CATEGORIES)))
+    return [*_CATEGORIES[:n], *("#" + "".join(f"{round(255 * v):02x}" for v in one) for one in more)]
+
+
+def flags_of(da: xr.DataArray) -> tuple[np.ndarray, list[str], list[str]] | None:
+    """Values, names and colours that the attributes of whole numbers give them; None where there are none that fit."""
+    values = np.atleast_1d(np.asarray(da.attrs.get("flag_values", [])))
+    given = da.attrs.get("flag_meanings", [])
+    one = isinstance(given, str)
+    names = [given] if one and values.size == 1 else given.split() if one else [str(v) for v in np.atleast_1d(given)]
+    colors = [str(c) for c in np.atleast_1d(da.attrs.get("flag_colors", []))]
+    if da.dtype.kind not in "iu" or values.dtype.kind not in "iu" or not 0 < values.size == len(names):
+        return None
+    fits = len(colors) == len(names) and all(_HEX.fullmatch(c) for c in colors)
+    return values, [plain(name) for name in names], colors if fits else category_colors(len(names))
+
+
+def _by_flags(da: xr.DataArray, flags: np.ndarray, names: list[str], colors: list[str]) -> Colors:
+    order = np.argsort(flags, kind="stable")
+    values = np.asarray(da.values)
+    at = np.minimum(np.searchsorted(flags, values, sorter=order), len(flags) - 1)
+    codes = np.where(flags[order][at] == values, order[at], -1).astype(np.int16)
+    return Colors(rgb([*colors, MISSING])[codes], "categorical", text_of(da), codes, names, colors)
+
+
 def _by_category(da: xr.DataArray) -> Colors:
     values = np.asarray(da.values)
     absent = np.array([v is None or v == "" or v != v for v in values.tolist()], dtype=bool)
     kinds = sorted({v for v, none in zip(values.tolist(), absent, strict=True) if not none}, key=_order)
-    wheel = [*PEAK_COLORS, *_MORE]
-    table = [wheel[i % len(wheel)] for i in range(len(kinds))]
+    table = category_colors(len(kinds))
     place = {kind: i for i, kind in enumerate(kinds)}
     codes = np.array([-1 if none else place[v] for v, none in zip(values.tolist(), absent, strict=True)], np.int16)
     out = rgb([*table, MISSING])[codes] if len(codes) else np.zeros((0, 3), np.uint8)

@@ -37,7 +37,7 @@ class StructureBase(Explorer):
     frames: Frames
     _i = 0
     _chosen: list[int] = []  # noqa: RUF012 - replaced, never changed in place
-    _extra: dict[str, tuple[str, np.ndarray, dict[str, str]]] = {}  # noqa: RUF012
+    _extra: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}  # noqa: RUF012
     _orientation: list[float] | None = None
 
     def view(self, name: str) -> None:
@@ -206,7 +206,7 @@ class StructureBase(Explorer):
         parts, arrays = self._colors_part()
         return self.stage.draw(parts, arrays)
 
-    def _add_array(self, values: np.ndarray, name: str, units: str) -> None:
+    def _add_array(self, values: np.ndarray, name: str, attrs: dict[str, Any]) -> None:
         if values.shape != (self.frames.n_atoms,):
             raise DataError(
                 f"colours need one value for each of the {self.frames.n_atoms} atoms; got an array of shape "
@@ -214,7 +214,7 @@ class StructureBase(Explorer):
             )
         if name in self.data.variables or name in ("element", "index"):
             raise ParameterError(f"the structure has something called {name!r} already; give name='another name'.")
-        self._extra[name] = ("atom", values, {"units": units, "long_name": name})
+        self._extra[name] = ("atom", values, attrs)
         self.frames.ds = self.frames.ds.assign({name: self._extra[name]})
         self.frames.forget()
         with self.controls.quiet:

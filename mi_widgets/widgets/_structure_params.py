@@ -1,13 +1,15 @@
 """Parameters of the viewer and their checks."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mi_widgets.errors import ParameterError
+from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.plots.structures import PLANES, STYLES, check_repeat
 
-__all__ = ["DEFAULTS", "SCENE", "VIEWS", "check_params"]
+__all__ = ["DEFAULTS", "SCENE", "VIEWS", "check_flags", "check_params"]
 
 VIEWS = ("oblique", "top", "bottom", "front", "side")
 PROJECTIONS = ("perspective", "orthographic")
@@ -58,6 +60,23 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
     if out["cmap"] is not None:
         _check_cmap(out["cmap"])
     return out
+
+
+def check_flags(values: np.ndarray, labels: Sequence[str] | None, colors: Sequence[str] | None) -> dict[str, Any]:
+    """Attributes of categories that are given as whole numbers with names and colours."""
+    if labels is None or isinstance(labels, str) or len(labels) == 0:
+        raise ParameterError(f"labels must be the names of the categories, such as ['bulk', 'step']; got {labels!r}.")
+    n = len(labels)
+    if values.dtype.kind not in "iu":
+        raise DataError(f"values with labels are whole numbers from -1 to {n - 1}; got an array of {values.dtype}.")
+    if values.size and not (values.min() >= -1 and values.max() < n):
+        raise DataError(f"values with {n} labels go from -1 (none) to {n - 1}; got {values.min()} to {values.max()}.")
+    flags = {"flag_values": list(range(n)), "flag_meanings": [str(v) for v in labels]}
+    if colors is None:
+        return flags
+    if isinstance(colors, str) or len(colors) != n or not all(re.fullmatch("#[0-9a-fA-F]{6}", str(c)) for c in colors):
+        raise ParameterError(f"colors must be one for each of the {n} labels, such as '#0072b2'; got {colors!r}.")
+    return flags | {"flag_colors": [str(c) for c in colors]}
 
 
 def _limits(value: Any) -> list[float] | None:

@@ -1,7 +1,7 @@
 """StructureViewer: atoms in three dimensions and in projection, coloured, chosen, measured and played."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mi_widgets.widgets._explorer import Explorer
 from mi_widgets.widgets._structure_base import StructureBase
 from mi_widgets.widgets._structure_data import Frames, as_structure
 from mi_widgets.widgets._structure_names import atom_names
-from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, check_params
+from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, check_flags, check_params
 
 __all__ = ["StructureViewer"]
 
@@ -157,23 +157,46 @@ class StructureViewer(StructureBase):
         self.selection = self.selection | {"atom": chosen}
         return chosen
 
-    def color_by(self, values: Any, name: str = "value", *, units: str = "1") -> None:
-        """Colour the atoms by an array that is not in the structure.
+    def color_by(
+        self,
+        values: Any,
+        name: str = "value",
+        *,
+        units: str = "1",
+        labels: Sequence[str] | None = None,
+        colors: Sequence[str] | None = None,
+    ) -> None:
+        """Colour the atoms by an array that is not in the structure; camera, selection and frame stay.
 
         Parameters
         ----------
         values : array_like
-            One value for each atom: numbers or names; NaN, None and empty names are missing.
+            One value for each atom: numbers or names; NaN, None and empty names are missing. With `labels`, whole
+            numbers that count them from 0, and -1 for an atom without one.
         name : str, default "value"
-            What the legend says.
+            What the legend says, and the choice of colours; the same name again replaces the array.
         units : str, default "1"
+        labels : sequence of str, optional
+            Names of the categories, in the order of the legend.
+        colors : sequence of str, optional
+            Their colours, such as ``"#0072b2"``.
 
         Raises
         ------
         DataError
-            The number of values is not that of the atoms.
+            The number of values is not that of the atoms, or a number has no label.
+        ParameterError
+            The structure has an array of this name, or the colours are not one for each label.
+
+        Examples
+        --------
+        >>> viewer.color_by([0, 1, -1], "cluster", labels=["bulk", "step"])  # doctest: +SKIP
         """
-        self._add_array(np.asarray(values), str(name), units)
+        array = np.asarray(values)
+        attrs = {"units": units, "long_name": str(name)}
+        if labels is not None or colors is not None:
+            attrs |= check_flags(array, labels, colors)
+        self._add_array(array, str(name), attrs)
 
     def view(self, name: str) -> None:
         """Turn to a view and fit it: ``"oblique"``, ``"top"``, ``"bottom"``, ``"front"`` or ``"side"``."""

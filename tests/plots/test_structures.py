@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.plots._scene_colors import category_colors
 from mi_widgets.plots.structures import plot_structure, structure_scene
 
 TURN = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
@@ -20,6 +21,15 @@ def dataset(symbols: list[str], position: np.ndarray, cell: np.ndarray | None = 
 def diamond() -> xr.Dataset:
     cell = 2.7155 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0.0]]) @ TURN
     return dataset(["Si", "Si"], np.array([[0, 0, 0], [0.25, 0.25, 0.25]]) @ cell, cell)
+
+
+def chroma(colors: list[str]) -> np.ndarray:
+    """The a and b of CIELAB, ``(n, 2)``: what is left of a colour where the shading of a sphere is disregarded."""
+    rgb = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in colors]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089]).T
+    return np.stack([500 * (x - y), 200 * (y - z)], -1)
 
 
 def rock_salt() -> xr.Dataset:
@@ -97,6 +107,15 @@ def test_colours_of_numbers_names_and_missing_ones() -> None:
         structure_scene(ds, color_by="moving")
     with pytest.raises(LabelError, match="kind"):
         structure_scene(ds, color_by="nothing")
+
+
+def test_colours_of_categories_are_told_apart_and_never_repeat() -> None:
+    wheel = category_colors(60)
+    assert len(set(wheel)) == 60
+    hue = chroma([*wheel[:10], "#b4b9be"])
+    gap = np.linalg.norm(hue[:, None] - hue, axis=-1) + 999 * np.eye(11)
+    assert gap.min() > 8, "no two of ten, and none is the grey of a missing value"
+    assert gap[:5, :5].min() > 40, "also the first and the fifth, however the light falls"
 
 
 def test_the_nearest_atom_is_drawn_last_and_axes_are_those_of_the_plane() -> None:

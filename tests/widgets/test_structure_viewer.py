@@ -111,6 +111,43 @@ def test_recolouring_is_one_small_message_and_leaves_the_camera() -> None:
     assert viewer._state()[0]["camera"] == {"orientation": [float(v) for v in range(16)]}
 
 
+def test_categories_from_outside_have_their_names_and_colours() -> None:
+    """As another widget hands over its clusters: integers, names, colours; camera, selection and frame stay."""
+    n = 10_000
+    viewer = StructureViewer(make(n, frames=2, cell=np.eye(3) * 60), params={"bonds": False})
+    front = Front(viewer)
+    front.say("camera", orientation=list(range(16)))
+    viewer.selection = {"atom": [3], "frame": 1}
+    codes, names, colors = np.arange(n) % 4 - 1, ["bulk <b>", "step", "nobody"], ["#0072b2", "#d55e00", "#111111"]
+    front.messages.clear()
+    viewer.color_by(codes, "cluster", labels=names, colors=colors)
+    assert len(front.messages) == 1
+    message, buffers = front.messages[0]
+    assert set(message["parts"]) == {"colors"}
+    assert sum(map(len, buffers)) + len(json.dumps(message)) <= 150_000
+    about = front.last("colors")
+    assert (about["labels"], about["label_colors"], about["missing"]) == (names, colors, n // 4)
+    wanted = [[0xB4, 0xB9, 0xBE], [0, 0x72, 0xB2], [0xD5, 0x5E, 0], [0x11] * 3]
+    np.testing.assert_array_equal(viewer.result.color.values[:4], wanted)
+    assert viewer.selection == {"atom": [3], "frame": 1}
+    assert viewer._state()[0]["camera"] == {"orientation": [float(v) for v in range(16)]}
+    viewer.color_by(codes[::-1], "cluster", labels=names)  # again, with colours of ours
+    assert len({*front.last("colors")["label_colors"], "#0072b2"}) == 3
+    names_of = {"structure": viewer.data}
+    exec(viewer.code, names_of)
+    xr.testing.assert_identical(names_of["result"], viewer.result)
+
+
+def test_a_structure_may_bring_names_of_its_categories() -> None:
+    flags = {"flag_values": [2, 0, 7], "flag_meanings": "second zeroth unseen", "flag_colors": ["#000001"] * 3}
+    ds = make(4).assign(status=("atom", np.array([0, 2, 5, 0], np.int8), flags))
+    viewer = StructureViewer(ds, params={"color_by": "status"})
+    assert viewer.colors.labels == ["second", "zeroth", "unseen"]
+    np.testing.assert_array_equal(viewer.colors.values, [1, 0, -1, 1])
+    for broken in ({"flag_colors": ["red;}"] * 3}, {"flag_meanings": "two words"}):
+        StructureViewer(ds.assign(status=ds.status.assign_attrs(broken)), params={"color_by": "status"})
+
+
 def test_missing_values_are_grey_and_counted() -> None:
     ds = make(6)
     ds["charge"][1] = np.nan
@@ -468,6 +505,10 @@ def test_a_structure_of_two_cell_vectors_is_repeated_along_them_only() -> None:
         (lambda: StructureViewer(make(3), params={"background": "red;"}), ParameterError, "#ffffff"),
         (lambda: StructureViewer(make(3)).color_by([1, 2]), DataError, "one value for each of the 3"),
         (lambda: StructureViewer(make(3)).color_by([1, 2, 3], "charge"), ParameterError, "another name"),
+        (lambda: StructureViewer(make(3)).color_by([0, 1, 2], "c", labels=["a", "b"]), DataError, "-1 .none. to 1"),
+        (lambda: StructureViewer(make(3)).color_by([0.0, 1, 1], "c", labels=["a", "b"]), DataError, "whole numbers"),
+        (lambda: StructureViewer(make(3)).color_by([0, 0, 0], "c", colors=["#000000"]), ParameterError, "labels must"),
+        (lambda: StructureViewer(make(3)).color_by([0, 0, 0], labels=["a"], colors=["red"]), ParameterError, "#0072b2"),
         (lambda: setattr(StructureViewer(make(3)), "selection", {"atom": [3]}), LabelError, "no atom 3"),
         (lambda: setattr(StructureViewer(make(3)), "selection", {"frame": 0}), LabelError, "frame"),
         (lambda: setattr(StructureViewer(make(3, frames=2)), "selection", {"frame": 9}), LabelError, "no frame 9"),
