@@ -1,0 +1,350 @@
+"""A Gaussian process whose posterior over a whole pool of candidates is kept up to date.
+
+With L the Cholesky factor of the covariance of the n observations, ``W = L^-1 K(told, pool)`` is kept: a new
+observation adds one row in O(n N), and mean and variance of all N candidates follow in O(n N) more. Hyperparameters are
+refitted at each update; W is made anew only where those it was made with have become worse by more than `tolerance`
+nats. What W is depends on the order of the updates alone, not on when it is asked for: it is made when it is needed.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import blas, lapack, solve_triangular
+
+from mi_widgets.bo._hyper import JITTER, Data, Prior, best_theta, objective, pair_distances
+from mi_widgets.bo._kernels import cross
+
+__all__ = ["PoolGP"]
+
+#: Numbers of one block of the pool: what a core keeps near while it works on them.
+BLOCK = 1 << 17
+
+
+class PoolGP:
+    """Exact Gaussian process over a pool.
+
+    Parameters
+    ----------
+    points : (N, m)
+        Candidates, embedded so that every column is of order 1.
+    group : (m,)
+        Which columns share a length scale: numbers from 0.
+    kernel : str
+        A name of `_kernels.KERNELS`.
+    noise_std : float, optional
+        Known standard deviation of every observation; by default it is learnt.
+    tolerance : float
+        How many nats the hyperparameters in use may be worse than the best.
+    prior : Prior, optional
+        By default that of the number of groups.
+    """
+
+    def __init__(
+        self,
+        points: np.ndarray,
+        group: np.ndarray,
+        *,
+        kernel: str = "matern52",
+        noise_std: float | None = None,
+        tolerance: float = 0.1,
+        prior: Prior | None = None,
+    ) -> None:
+        self.points = np.ascontiguousarray(points, dtype=float)
+        self.group = np.asarray(group)
+        self.n_groups = int(self.group.max()) + 1
+        self.kernel, self.noise_std, self.tolerance = kernel, noise_std, tolerance
+        self.prior = Prior(self.n_groups) if prior is None else prior
+        self.index: list[int] = []
+        self.values: list[float] = []
+        self.given: list[float] = []  # noise variances, NaN where learnt
+        self.theta = self.prior.start
+        self._distance = np.zeros((self.n_groups, 256))
+        self._n_distances = 0
+        self._used: np.ndarray | None = None  # hyperparameters of W, in the unit of the values
+        self._rebuilt_at = 0  # number of observations when W was last due to be made anew
+        self._rows = 0  # rows of W that are there
+        self._W = np.empty((0, len(self.points)))
+        self._L = np.empty((0, 0))
+        self._scaled = np.empty((0, 0))
+        self._square = np.empty(0)
+        self._sum = np.empty(0)
+        self.n_rebuilds = 0
+
+    # ---- observations
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return len(self.index)
+
+    def add(self, i: int, value: float, variance: float = np.nan) -> None:
+        """An observation of candidate i; `variance` of its noise where it is known."""
+        self.index.append(int(i))
+        self.values.append(float(value))
+        self.given.append(float(variance))
+
+    def remove(self, k: int) -> None:
+        """Take the k-th observation back."""
+        for entries in (self.index, self.values, self.given):
+            del entries[k]  # type: ignore[attr-defined]
+        self._n_distances = 0
+        self._used = None
+
+    def replace(self, k: int, value: float, variance: float = np.nan) -> None:
+        """Correct the k-th observation."""
+        if not (np.isnan(variance) and np.isnan(self.given[k])) and variance != self.given[k]:
+            self._used = None
+        self.values[k], self.given[k] = float(value), float(variance)
+
+    def standard(self) -> tuple[float, float]:
+        """Mean and standard deviation of the values; 1 where all are the same."""
+        y = np.asarray(self.values)
+        mean, std = float(y.mean()), float(y.std())
+        return mean, std if std > 1e-12 * np.abs(y).max() else 1.0
+
+    # ---- hyperparameters
+
+    def data(self) -> Data:
+        """The observations, standardised, with distances that are only ever added to."""
+        mean, std = self.standard()
+        n = self.n
+        size = n * (n - 1) // 2
+        first = round((1 + np.sqrt(1 + 8 * self._n_distances)) / 2) if self._n_distances else 0
+        if self._n_distances < size:
+            new = pair_distances(self.points[self.index], self.group, self.n_groups, first)
+            if size > self._distance.shape[1]:
+                bigger = np.zeros((self.n_groups, 2 * size))
+                bigger[:, : self._n_distances] = self._distance[:, : self._n_distances]
+                self._distance = bigger
+            self._distance[:, self._n_distances : size] = new
+            self._n_distances = size
+        return Data(self._distance[:, :size], (np.asarray(self.values) - mean) / std, np.asarray(self.given) / std**2)
+
+    def prior_now(self) -> Prior:
+        """The prior; a known noise stands in it in the standardised unit of now."""
+        if self.noise_std is None:
+            return self.prior
+        fixed = 2 * float(np.log(max(self.noise_std, 1e-9) / self.standard()[1]))
+        return Prior(self.n_groups, fixed_noise=fixed)
+
+    def update(self, *, refit: bool = True, starts: Sequence[np.ndarray] = ()) -> None:
+        """Refit after observations have changed, and decide whether W must be made anew."""
+        if not self.n:
+            self._used = None
+            self._rows = self._rebuilt_at = 0
+            return
+        mean_std = self.standard()[1]
+        shift = np.r_[np.zeros(self.n_groups), np.full(2, 2 * np.log(mean_std))]
+        if refit:
+            data, prior = self.data(), self.prior_now()
+            self.theta, lowest = best_theta([self.theta, *starts], data, self.kernel, prior)
+            if self._used is not None:
+                value, _ = objective(self._used - shift, data, self.kernel, prior)
+                if value - lowest < self.tolerance:
+                    return
+        elif self._used is not None:
+            return
+        self.use(self.theta + shift)
+
+    def use(self, theta: np.ndarray) -> None:
+        """Have W made anew with these hyperparameters, which are in the unit of the values."""
+        self._used = np.array(theta)
+        self._rebuilt_at = self.n
+        self._rows = 0
+
+    @property
+    def signal(self) -> float:
+        """Signal variance in use, in the square of the unit of the values."""
+        return float(np.exp(self.used[-2]))
+
+    @property
+    def noise(self) -> float:
+        """Noise variance in use."""
+        return float(np.exp(self.used[-1]))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Length scales in use, by group."""
+        return np.asarray(np.exp(self.used[:-2]))
+
+    @property
+    def used(self) -> np.ndarray:
+        """Hyperparameters of W, in the unit of the values."""
+        if self._used is None:
+            raise RuntimeError("update() has not been called")
+        return self._used
+
+    # ---- the factor of the whole pool
+
+    def _diagonal(self) -> np.ndarray:
+        given = np.asarray(self.given)
+        return self.signal * (1 + JITTER) + np.where(np.isnan(given), self.noise, given)
+
+    def correlate(self, some: Sequence[int] | np.ndarray, part: slice = slice(None)) -> np.ndarray:
+        """Covariance (n, N) of some candidates with the pool."""
+        k = cross(self.kernel, self._scaled[:, some].T.copy(), self._scaled[:, part], self._square[part])
+        k *= self.signal
+        return k
+
+    def _ready(self) -> None:
+        """Make what is missing of L and W."""
+        if self._used is None:
+            raise RuntimeError("update() has not been called")
+        if self._rows == 0:
+            self._rebuild(self._rebuilt_at)
+        while self._rows < self.n:
+            self._append(self.index[self._rows], self._diagonal()[self._rows])
+
+    def _room(self, rows: int) -> None:
+        size = len(self.points)
+        if rows > len(self._W):  # pages that are not written to are not there yet
+            W = np.empty((max(128, 2 * rows), size))
+            W[: self._rows] = self._W[: self._rows]
+            L = np.zeros((len(W), len(W)), order="F")
+            L[: self._rows, : self._rows] = self._L[: self._rows, : self._rows]
+            self._W, self._L = W, L
+
+    def _rebuild(self, n: int) -> None:
+        inverse = 1 / self.lengths[self.group]
+        self._scaled = np.ascontiguousarray((self.points * inverse).T)
+        self._square = np.einsum("ij,ij->j", self._scaled, self._scaled)
+        self._room(n)
+        index = self.index[:n]
+        K = cross_exact(self.kernel, self._scaled[:, index].T) * self.signal
+        K.flat[:: n + 1] = self._diagonal()[:n]
+        L, info = lapack.dpotrf(np.asfortranarray(K), lower=1, clean=1)
+        if info:
+            raise np.linalg.LinAlgError("the covariance of the observations is not positive definite")
+        self._L[:n, :n] = L
+        size = len(self.points)
+        width = max(256, BLOCK // max(n, 1))
+        self._sum = np.empty(size)
+        for start in range(0, size, width):
+            part = slice(start, min(start + width, size))
+            k = self.correlate(index, part)
+            w = blas.dtrsm(1.0, L, k.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
+            self._W[:n, part] = w
+            self._sum[part] = np.einsum("ij,ij->j", w, w)
+        self._rows = n
+        self.n_rebuilds += 1
+
+    def _new_row(self, i: int, diagonal: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """Row of W, row of L and its last number, if candidate i were observed."""
+        rows = self._rows
+        row = self.correlate([i])[0]
+        left = np.ascontiguousarray(self._W[:rows, i])
+        last = float(np.sqrt(max(diagonal - left @ left, JITTER * self.signal)))
+        row -= left @ self._W[:rows]
+        row /= last
+        return row, left, last
+
+    def _append(self, i: int, diagonal: float) -> None:
+        row, left, last = self._new_row(i, diagonal)
+        rows = self._rows
+        self._room(rows + 1)
+        self._W[rows] = row
+        self._L[rows, :rows] = left
+        self._L[rows, rows] = last
+        row *= row
+        self._sum += row
+        self._rows += 1
+
+    # ---- what is believed
+
+    def _whitened(self) -> tuple[np.ndarray, np.ndarray]:
+        """L^-1 y and L^-1 1."""
+        both = np.stack([self.values, np.ones(self.n)], axis=1)
+        out = solve_triangular(self._L[: self.n, : self.n], both, lower=True, check_finite=False)
+        return out[:, 0], out[:, 1]
+
+    def _std(self, total: np.ndarray) -> np.ndarray:
+        variance = self.signal - total
+        np.maximum(variance, 1e-12 * self.signal, out=variance)
+        return np.sqrt(variance, out=variance)
+
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of every candidate, without the noise of an observation."""
+        self._ready()
+        mean = self.standard()[0]
+        y, one = self._whitened()
+        return mean + (y - mean * one) @ self._W[: self.n], self._std(self._sum)
+
+    def what_if(self, i: int, value: float, variance: float = np.nan) -> tuple[np.ndarray, np.ndarray]:
+        """The posterior if candidate i were observed with this value; hyperparameters and state stay."""
+        self._ready()
+        row, left, last = self._new_row(i, self._noisy(variance))
+        y, one = self._whitened()
+        mean = (sum(self.values) + value) / (self.n + 1)
+        whitened = y - mean * one
+        new = (value - mean - left @ whitened) / last
+        expected = mean + whitened @ self._W[: self.n]
+        expected += new * row
+        row *= row
+        row += self._sum
+        return expected, self._std(row)
+
+    def _noisy(self, variance: float) -> float:
+        return self.signal * (1 + JITTER) + (self.noise if np.isnan(variance) else variance)
+
+    def fantasy(self, picks: Sequence[int]) -> "Fantasy":
+        """A view in which some candidates are taken as observed, with the mean as their value."""
+        self._ready()
+        return Fantasy(self, picks)
+
+    def covariance(self, some: np.ndarray) -> np.ndarray:
+        """Posterior covariance (s, s) of some candidates."""
+        self._ready()
+        w = self._W[: self.n, some]
+        k = cross_exact(self.kernel, self._scaled[:, some].T) * self.signal
+        k -= w.T @ w
+        return k
+
+    def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation predicted for each observation from all others (S. Sundararajan (2001))."""
+        self._ready()
+        n = self.n
+        inverse = lapack.dpotri(np.asfortranarray(self._L[:n, :n]), lower=1)[0]
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        mean = self.standard()[0]
+        y = np.asarray(self.values)
+        spread = 1 / np.diag(inverse)
+        return y - (inverse @ (y - mean)) * spread, np.sqrt(spread)
+
+
+class Fantasy:
+    """The posterior of a `PoolGP` with some candidates taken as observed at their mean: kriging believer."""
+
+    def __init__(self, model: PoolGP, picks: Sequence[int] = ()) -> None:
+        self.model = model
+        self.mean, _ = model.posterior()
+        self.sum = model._sum.copy()  # noqa: SLF001
+        self._rows: list[np.ndarray] = []
+        for i in picks:
+            self.add(i)
+
+    @property
+    def std(self) -> np.ndarray:
+        """Standard deviation of every candidate."""
+        return self.model._std(self.sum.copy())  # noqa: SLF001
+
+    def add(self, i: int) -> None:
+        """Take one more candidate as observed: the mean stays, the variance shrinks."""
+        row, left, last = self.model._new_row(i, self.model._noisy(np.nan))  # noqa: SLF001
+        row *= last
+        square = last * last
+        for earlier in self._rows:
+            row -= earlier[i] * earlier
+            square -= earlier[i] ** 2
+        row /= np.sqrt(max(square, JITTER * self.model.signal))
+        del left
+        self._rows.append(row)
+        self.sum += row * row
+
+
+def cross_exact(kernel: str, points: np.ndarray) -> np.ndarray:
+    """Correlation matrix of scaled points among themselves, from differences."""
+    from scipy.spatial.distance import cdist
+
+    from mi_widgets.bo._kernels import KERNELS
+
+    return KERNELS[kernel](cdist(points, points, "sqeuclidean"))
