@@ -273,7 +273,8 @@ class Explorer(ipw.VBox):
         worker = getattr(self, "worker", None)  # close is also called for a widget whose making failed
         if worker is not None:
             worker.cancel()
-        for widget in list(_tree(self)):
+        spare = [part for part in (getattr(self, "run_bar", None), getattr(self, "message", None)) if part is not None]
+        for widget in {w: None for part in (self, *spare) for w in _tree(part)}:  # a subclass may not show these two
             for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
                 if isinstance(part, ipw.Widget):
                     part.close()

@@ -17,6 +17,7 @@ from bokeh.core.json_encoder import serialize_json
 from bokeh.core.serialization import Serializer
 from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
+from bokeh.io.doc import patch_curdoc
 from holoviews.plotting.bokeh.element import ElementPlot, OverlayPlot
 
 from mi_widgets.errors import ParameterError
@@ -95,7 +96,8 @@ class View(anywidget.AnyWidget):
     def _build(self, element: Any) -> None:
         self._events = []
         self._document = Document()
-        self.plot = hv.renderer("bokeh").get_plot(element, doc=self._document)
+        with patch_curdoc(self._document):  # else HoloViews ties every plot to the document of the process
+            self.plot = hv.renderer("bokeh").get_plot(element, doc=self._document)
         drawn = [p for p in self.plot.traverse(lambda p: p) if isinstance(p, ElementPlot)]
         drawn = [p for p in drawn if not isinstance(p, OverlayPlot) and p.current_frame is not None]
         self._parts: dict[str, Any] = {p.current_frame.label: p for p in drawn}

@@ -1,9 +1,11 @@
 """PeakMapper through its traits and through a page played by the test; no browser."""
 
+import gc
 import json
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -746,3 +748,13 @@ def test_close_leaves_no_widget_and_no_thread(cube: xr.DataArray) -> None:
         PeakMapper(cube).close()
     assert threading.active_count() <= threads
     assert len(_instances) - before < 30
+
+
+def test_a_closed_widget_and_its_pictures_are_freed(cube: xr.DataArray) -> None:
+    mapper = PeakMapper(cube, params=FIT, threaded=False)
+    mapper.run(wait=True)
+    parts = [weakref.ref(mapper), weakref.ref(mapper.map.view), weakref.ref(mapper.spectrum.view)]
+    mapper.close()
+    del mapper
+    gc.collect()
+    assert [part() for part in parts] == [None, None, None]
