@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +26,18 @@ class Pairs:
     shift : (n_pairs, 3)
         Cells between the two: vector = position[second] - position[first] + shift @ cell.
     vector : (n_pairs, 3)
+    distance : (n_pairs,)
     """
 
     first: np.ndarray
     second: np.ndarray
     shift: np.ndarray
     vector: np.ndarray
-
-    @property
-    def distance(self) -> np.ndarray:
-        """Length of each vector."""
-        return np.asarray(np.sqrt(np.einsum("ij,ij->i", self.vector, self.vector)))
+    distance: np.ndarray
 
     def take(self, keep: np.ndarray) -> "Pairs":
         """Some of the pairs."""
-        return Pairs(self.first[keep], self.second[keep], self.shift[keep], self.vector[keep])
+        return Pairs(self.first[keep], self.second[keep], self.shift[keep], self.vector[keep], self.distance[keep])
 
 
 @cache
@@ -112,36 +110,32 @@ def find_pairs(
     """
     if len(position) == 0 or cutoff <= 0:
         none = np.empty((0, 3))
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), none.astype(np.int64), none)
+        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), none.astype(np.int32), none, np.empty(0))
     grid = _grid(position, cell, pbc, cutoff)
-    found = _find_numba(grid, cell, pbc, cutoff) if engine == "numba" else _find_scipy(grid, cell, pbc, cutoff)
-    first, second, shift, vector = found
-    shift = shift + grid.turns[second] - grid.turns[first]
-    low = shift.min(axis=0, initial=0)
-    size = shift.max(axis=0, initial=0) - low + 1
-    key = first * len(position) + second
-    for k in range(3):  # one number sorts faster than five keys
-        key = key * size[k] + (shift[:, k] - low[k])
-    order = np.argsort(key)
-    return Pairs(first[order], second[order], shift[order], vector[order])
+    if engine == "numba":
+        return _find_numba(grid, cell, pbc, cutoff)
+    first, second, shift, vector = _find_scipy(grid, cell, pbc, cutoff)
+    shift = (shift + grid.turns[second] - grid.turns[first]).astype(np.int32)
+    order = np.lexsort((*shift.T[::-1], second, first))
+    vector = vector[order]
+    return Pairs(first[order], second[order], shift[order], vector, np.sqrt(np.einsum("ij,ij->i", vector, vector)))
 
 
-def _find_numba(grid: _Grid, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> tuple[np.ndarray, ...]:
-    kernel = _numba_engine().find_pairs  # type: ignore[union-attr]
-    # a little more than an even density gives, so that one search is mostly enough
+def _find_numba(grid: _Grid, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> Pairs:
+    kernels: Any = _numba_engine()
+    # a little more than an even density gives, so that room is mostly enough
     n_atoms, sphere = len(grid.position), 4.19 * cutoff**3
     extent = np.where(pbc, 1.0, 1 / grid.inverse_span + 2 * grid.reach) * cutoff / grid.reach
-    size = int(min(1.2 * n_atoms**2 * sphere / float(np.prod(extent)), 1e7)) + 4 * n_atoms + 64
-    while True:
-        out = (
-            np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, 3), np.int64), np.empty((size, 3)),
-        )  # fmt: skip
-        n = kernel(
-            grid.position, grid.fraction, cell, pbc, grid.low, grid.inverse_span, grid.n_bins, grid.reach, cutoff, *out
-        )
-        if n <= size:
-            return tuple(a[:n] for a in out)
-        size = n
+    size = int(min(1.2 * n_atoms**2 * sphere / float(np.prod(extent)), 1e8)) + 16 * n_atoms + 1024
+    found = kernels.search(
+        grid.position, grid.fraction, cell, pbc, grid.low, grid.inverse_span, grid.n_bins, grid.reach, cutoff, size
+    )
+    n = int(found[-1][-1])
+    pairs = Pairs(
+        np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, 3), np.int32), np.empty((n, 3)), np.empty(n)
+    )
+    kernels.write_pairs(*found, cell, grid.turns, pairs.first, pairs.second, pairs.shift, pairs.vector, pairs.distance)
+    return pairs
 
 
 def _find_scipy(grid: _Grid, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> tuple[np.ndarray, ...]:

@@ -27,8 +27,8 @@ def neighbor_list(
 ) -> xr.Dataset:
     """Find all pairs of atoms nearer than a cutoff, images across the cell's faces included.
 
-    Atoms are sorted into bins, so that time grows with the number of atoms; the cell may be triclinic, left-handed or
-    smaller than the cutoff, and repeat along some directions only.
+    Atoms are sorted into bins, so that time and memory (60 bytes a pair) grow with the number of atoms; the cell may be
+    triclinic, left-handed or smaller than the cutoff, and repeat along some directions only.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def neighbor_list(
     Returns
     -------
     xarray.Dataset
-        Sorted by ``first`` and ``second``, each pair in both directions:
+        Sorted by ``first``, ``second`` and ``shift``, each pair in both directions:
 
         - ``first``, ``second`` (pair): values of the coordinate ``atom``
         - ``shift`` (pair, cell_vector), 1: cells between them
@@ -77,12 +77,14 @@ def neighbor_list(
     position, cell, pbc = one_frame(structure, who=who)
     limits = _Limits(structure, cutoff, by, who)
     pairs = limits.find(position, cell, pbc, resolve_engine(engine))
-    atom = structure["atom"].values if "atom" in structure.coords else np.arange(len(position))
+    first, second = pairs.first, pairs.second
+    if "atom" in structure.coords and (structure["atom"].values != np.arange(len(position))).any():
+        first, second = (structure["atom"].values[k] for k in (first, second))
     length = {"units": "angstrom"}
     ds = xr.Dataset(
         {
-            "first": ("pair", atom[pairs.first], {"units": "1", "long_name": "first atom"}),
-            "second": ("pair", atom[pairs.second], {"units": "1", "long_name": "second atom"}),
+            "first": ("pair", first, {"units": "1", "long_name": "first atom"}),
+            "second": ("pair", second, {"units": "1", "long_name": "second atom"}),
             "shift": (("pair", "cell_vector"), pairs.shift, {"units": "1", "long_name": "cells between the atoms"}),
             "vector": (("pair", "axis"), pairs.vector, {**length, "long_name": "vector from first to second atom"}),
             "distance": ("pair", pairs.distance, {**length, "long_name": "distance"}),

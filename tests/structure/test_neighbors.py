@@ -42,6 +42,28 @@ def test_pairs_are_matscipy_s_in_a_large_cell() -> None:
     np.testing.assert_allclose(np.sort(found["distance"]), np.sort(d), atol=1e-10)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_pair_is_there_both_ways_also_where_a_distance_is_the_cutoff(engine: str) -> None:
+    """On a rotated lattice rounding decides which of the atoms at the cutoff are nearer: alike for both directions."""
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    place = np.stack(np.meshgrid(*[np.arange(4.0)] * 3), axis=-1).reshape(-1, 3)
+    lattice = label_structure((place + 0.3) * 1.1 @ turn, ["Po"] * 64, cell=4.4 * turn)
+    found = structure.neighbor_list(lattice, 1.1 * 2**0.5, engine=engine)
+    i, j, shift, vector = (found[name].values for name in ("first", "second", "shift", "vector"))
+    back = {(a, b, *s): tuple(v) for a, b, s, v in zip(i, j, shift.tolist(), vector, strict=True)}
+    for (a, b, *s), v in back.items():
+        np.testing.assert_allclose(back[(b, a, *(-k for k in s))], np.negative(v), rtol=0, atol=1e-12)
+
+
+def test_atoms_in_clumps_need_more_room_than_an_even_density() -> None:
+    rng = np.random.default_rng(0)
+    clumps = rng.normal(size=(8, 1, 3)) * 30 + rng.normal(size=(8, 150, 3)) * 0.5
+    atoms = label_structure(clumps.reshape(-1, 3), ["Ar"] * 1200, cell=np.eye(3) * 300)
+    a, b = (structure.neighbor_list(atoms, 3.0, engine=e) for e in ENGINES)
+    assert a.sizes["pair"] > 100 * 1200
+    xr.testing.assert_allclose(a, b)
+
+
 def test_vector_is_position_difference_and_shift() -> None:
     silica = make_silica()
     found = structure.neighbor_list(silica)
