@@ -4,10 +4,11 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.structure._cells import wrap
 from mi_widgets.structure._check import finish, one_frame
-from mi_widgets.structure._neighbors import Pairs, resolve_engine
-from mi_widgets.structure._rings import Network
+from mi_widgets.structure._neighbors import resolve_engine
 from mi_widgets.structure._rings import king_rings as find_rings
+from mi_widgets.structure._rings import make_network
 from mi_widgets.structure.neighbors import Cutoff, Engine, _Limits
 
 __all__ = ["king_rings"]
@@ -44,7 +45,7 @@ def king_rings(
     by : str
         Per-atom array that species are values of.
     engine : {"auto", "numba", "numpy"}
-        As in `neighbor_list`.
+        Both find the same rings; numba is some thirty times faster.
 
     Returns
     -------
@@ -84,16 +85,16 @@ def king_rings(
         raise ParameterError(f"{who}: bridges={bridges!r} needs nodes=, such as nodes='Si'.")
     position, cell, pbc = one_frame(structure, who=who)
     limits = _Limits(structure, cutoff, by, who)
-    pairs = limits.find(position, cell, pbc, resolve_engine(engine))
+    use = resolve_engine(engine)
+    pairs = limits.find(wrap(position, cell, pbc)[2], cell, pbc, use)  # wrapped: shifts are small then
     is_node = np.ones(len(position), bool) if nodes is None else limits.kind == limits.number(nodes)
-    network = _network(pairs, is_node, None if bridges is None else limits.kind == limits.number(bridges))
-    counts, rings, open_pairs = find_rings(network, int(max_size))
-    sizes = np.arange(3, int(max_size) + 1)
-    number = np.array([len(rings.get(int(s), ())) for s in sizes])
+    network = make_network(pairs, is_node, None if bridges is None else limits.kind == limits.number(bridges))
+    counts, number, open_pairs = find_rings(network, int(max_size), engine=use)
+    sizes, counts, number = np.arange(3, int(max_size) + 1), counts[3:], number[3:]
     per_node = number / max(len(network), 1)
     ds = xr.Dataset(
         {
-            "n_pairs": ("ring_size", np.array(counts)[3:], {"units": "count", "long_name": "pairs of neighbours"}),
+            "n_pairs": ("ring_size", counts, {"units": "count", "long_name": "pairs of neighbours"}),
             "n_rings": ("ring_size", number, {"units": "count", "long_name": "rings"}),
             "rings_per_node": (
                 "ring_size",
@@ -107,26 +108,3 @@ def king_rings(
     )
     parameters = {"cutoff": limits.text, "nodes": nodes, "bridges": bridges, "max_size": int(max_size), "by": by}
     return finish(ds, who, "King's rings", parameters)
-
-
-def _network(pairs: Pairs, is_node: np.ndarray, is_bridge: np.ndarray | None) -> Network:
-    """Neighbours of each node; where there are bridges, nodes that share one."""
-    number = np.cumsum(is_node) - 1
-    found: list[set[tuple[int, int, int, int]]] = [set() for _ in range(int(is_node.sum()))]
-    rows = zip(pairs.first.tolist(), pairs.second.tolist(), pairs.shift.tolist(), strict=True)
-    if is_bridge is None:
-        for i, j, (a, b, c) in rows:
-            if is_node[i] and is_node[j]:
-                found[number[i]].add((int(number[j]), a, b, c))
-        return [sorted(s) for s in found]
-    around: dict[int, list[tuple[int, list[int]]]] = {}
-    for i, j, shift in rows:
-        if is_bridge[i] and is_node[j]:
-            around.setdefault(i, []).append((int(number[j]), shift))
-    for ends in around.values():
-        for i, s in ends:
-            for j, t in ends:
-                step = (t[0] - s[0], t[1] - s[1], t[2] - s[2])
-                if (i, s) != (j, t):
-                    found[i].add((j, *step))
-    return [sorted(s) for s in found]

@@ -90,6 +90,84 @@ def test_replicating_a_network_multiplies_its_rings() -> None:
     assert len(_counts(one, "n_rings")) > 2  # disorder has made rings of other sizes
 
 
+def _graph(n: int, seed: int) -> xr.Dataset:
+    """Atoms in a box, bonded to those within 1.45: a graph with rings of many sizes."""
+    place = np.random.default_rng(seed).random((n, 3)) * n ** (1 / 3) * 1.25
+    return label_structure(place, ["C"] * n)
+
+
+def _by_hand(bonds: set[tuple[int, int]], n: int, longest: int) -> tuple[dict[int, int], dict[int, int], int]:
+    """King's rings by trying all ways: pairs and rings of each size, and pairs without one."""
+    near = [{j for i, j in bonds if i == k} for k in range(n)]
+
+    def ways(path: list[int], goal: int, room: int, found: dict[int, list[list[int]]]) -> None:
+        if path[-1] == goal:
+            found.setdefault(len(path), []).append(path)
+        elif room > 0:
+            for k in near[path[-1]] - set(path):
+                ways([*path, k], goal, room - 1, found)
+
+    pairs: dict[int, int] = {}
+    rings: dict[int, set[frozenset[frozenset[int]]]] = {}
+    opened = 0
+    for centre in range(n):
+        for a in near[centre]:
+            for b in (k for k in near[centre] if k > a):
+                found: dict[int, list[list[int]]] = {}
+                ways([centre, a], b, longest - 2, found)
+                if not found:
+                    opened += 1
+                    continue
+                size = min(found)
+                pairs[size] = pairs.get(size, 0) + 1
+                for path in found[size]:
+                    edges = zip(path, [*path[1:], centre], strict=True)
+                    rings.setdefault(size, set()).add(frozenset(map(frozenset, edges)))
+    return pairs, {k: len(v) for k, v in rings.items()}, opened
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+@pytest.mark.parametrize("seed", range(4))
+def test_rings_of_a_graph_are_those_found_by_trying_all_ways(seed: int, engine: str) -> None:
+    graph = _graph(28, seed)
+    bonds = structure.neighbor_list(graph, 1.45)
+    pairs, rings, opened = _by_hand(set(zip(bonds["first"].values, bonds["second"].values, strict=True)), 28, 9)
+    found = structure.king_rings(graph, 1.45, max_size=9, engine=engine)
+    assert len(rings) >= 3
+    assert _counts(found, "n_pairs") == pairs
+    assert _counts(found, "n_rings") == rings
+    assert int(found.n_open_pairs) == opened
+
+
+@pytest.mark.parametrize("max_size", [3, 7, 12])
+@pytest.mark.parametrize("cell", [np.eye(3) * 5.0, np.array([[4.0, 0, 0], [1.5, 4.5, 0], [-1, 0.7, 3.8]]), None])
+def test_compiled_search_finds_what_python_s_does(cell: np.ndarray | None, max_size: int) -> None:
+    """Cells so small that ways leave them; atoms many cells away, so that shifts would be large."""
+    rng = np.random.default_rng(max_size)
+    place = rng.random((45, 3)) * 4 + (0 if cell is None else rng.integers(-9, 9, (45, 3)) @ cell)
+    graph = label_structure(place, ["Si", "O", "O"] * 15, cell=cell)
+    for cutoff, options in ((1.1, {}), ({("Si", "O"): 1.5}, {"nodes": "Si", "bridges": "O"})):
+        a, b = (structure.king_rings(graph, cutoff, max_size=max_size, engine=e, **options) for e in ("numba", "numpy"))
+        xr.testing.assert_identical(a, b)
+        assert int(a.n_pairs.sum()) + int(a.n_open_pairs) > 0
+
+
+def test_a_chain_closed_to_a_long_ring() -> None:
+    angle = 2 * np.pi * np.arange(40) / 40
+    place = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1) * 20 / np.pi
+    assert _counts(structure.king_rings(label_structure(place, ["C"] * 40), 1.2, max_size=40), "n_rings") == {40: 1}
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_a_search_that_outgrows_its_tables(engine: str) -> None:
+    """A cubic net with an end at each node, which is looked for in vain among thousands of places."""
+    net = label_structure([[0, 0, 0], [0.5, 0.5, 0.5]], ["C", "H"], cell=np.eye(3) * 1.5)
+    found = structure.king_rings(net, {("C", "C"): 1.55, ("C", "H"): 1.0}, max_size=16, engine=engine)
+    assert int(found.n_open_pairs) == 6
+    assert _counts(found, "n_pairs") == {4: 12, 6: 3}
+    assert _counts(found, "n_rings")[4] == 3
+
+
 def test_what_it_refuses() -> None:
     silica = make_silica(disorder=0.0)
     with pytest.raises(ParameterError, match="max_size"):
