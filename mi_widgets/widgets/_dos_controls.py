@@ -1,0 +1,153 @@
+"""Controls of DOSClusterer: every parameter as a field with a tooltip, tied to one dict both ways."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as ipw
+
+from mi_widgets.errors import ParameterError
+from mi_widgets.widgets._dos_params import OPTIONS
+from mi_widgets.widgets._fields import Quiet, field, fill, pair, read, read_number
+
+__all__ = ["METRIC_WORDS", "DosControls"]
+
+METRIC_WORDS: Mapping[str, str] = {
+    "total_variation": "total variation",
+    "jensen_shannon": "Jensen-Shannon",
+    "hellinger": "Hellinger",
+    "wasserstein": "Wasserstein",
+    "l1": "L1",
+    "l2": "L2",
+    "cosine": "cosine",
+    "tanimoto": "Tanimoto",
+}
+_WORDS: Mapping[str, Mapping[Any, str]] = {
+    "metric": METRIC_WORDS,
+    "linkage": {},
+    "orbitals": {"l": "s, p, d, f", "resolved": "as in the data", "sum": "added"},
+    "spin": {"sum": "added", "resolved": "resolved"},
+    "elements": {},
+    "reference": {None: "as in the data", "fermi": "Fermi energy", "vbm": "valence band"},
+}
+_TIPS = {
+    "metric": "Distance between two sites. Total variation is the share of states that lie elsewhere",
+    "linkage": "Distance between two clusters: the average, largest (complete) or smallest (single) of their sites",
+    "orbitals": "Orbitals that count for themselves in a comparison: s, p, d, f do not depend on the orientation",
+    "spin": "Whether the two spins are added or count for themselves",
+    "elements": "apart: sites of different elements never share a cluster",
+    "reference": "Zero of the energies",
+}
+_WIDTHS = {"metric": "132px", "linkage": "92px", "orbitals": "110px", "spin": "88px", "elements": "88px",
+           "reference": "118px"}  # fmt: skip
+
+
+class DosControls(ipw.HBox):
+    """The fields.
+
+    Parameters
+    ----------
+    params : dict
+        First values, keys as in `_dos_params.DEFAULTS`.
+    references : sequence
+        References that the data allow.
+    spins : bool
+        The data have two spins.
+    on_change : callable
+        Called with a dict of the parameters that the user changed.
+    on_error : callable
+        Called with a `ParameterError` when a field holds no number.
+    """
+
+    def __init__(
+        self,
+        params: dict[str, Any],
+        *,
+        references: tuple[Any, ...],
+        spins: bool,
+        on_change: Callable[[dict[str, Any]], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._on_change, self._on_error, self._quiet, self._params = on_change, on_error, Quiet(), params
+        self.choices: dict[str, ipw.Dropdown] = {}
+        for name, known in OPTIONS.items():
+            words = _WORDS[name]
+            values = references if name == "reference" else known
+            self.choices[name] = ipw.Dropdown(
+                options=[(words.get(v, str(v)), v) for v in values],
+                tooltip=_TIPS[name],
+                layout={"width": _WIDTHS[name]},
+            )
+        self.window = pair("Energies between which states are compared (eV, as on the axis); empty: to the end. "
+                           "Or drag over the curves", "60px")  # fmt: skip
+        self.broadening = _number("Standard deviation of a Gaussian by which states are broadened before they are "
+                                  "compared (eV)")  # fmt: skip
+        self.shift = _number("Compare after the best rigid shift of up to this much (eV): finds sites of the same "
+                             "bonding in another potential")  # fmt: skip
+        self.shift_free = ipw.Checkbox(description="shift-free", indent=False, layout={"width": "auto"}, tooltip=(
+            "On: bonding is compared, wherever the levels lie. Off: levels are compared where they lie, which also "
+            "shows the bending of bands"))  # fmt: skip
+        self._kept_shift = float(params["shift"]) or 1.2
+        fields = [
+            field("energies from", self.choices["reference"]), field("window (eV)", *self.window),
+            field("broadening (eV)", self.broadening), field("distance", self.choices["metric"]),
+            field("max. shift (eV)", self.shift, self.shift_free), field("orbitals", self.choices["orbitals"]),
+            *([field("spins", self.choices["spin"])] if spins else []),
+            field("elements", self.choices["elements"]), field("linkage", self.choices["linkage"]),
+        ]  # fmt: skip
+        self.set(params)
+        for widget in (*self.choices.values(), *self.window, self.broadening, self.shift, self.shift_free):
+            widget.observe(self._changed, "value")
+        super().__init__(fields)
+        self.add_class("mi-row")
+        self.add_class("mi-controls")
+
+    def set(self, params: Mapping[str, Any]) -> None:
+        """Show parameters that came from somewhere else."""
+        with self._quiet:
+            self._params = dict(params)
+            for name, widget in self.choices.items():
+                if params[name] not in [v for _, v in widget.options]:
+                    widget.options = [*widget.options, (str(params[name]), params[name])]
+                widget.value = params[name]
+            fill(self.window, params["window"])
+            self.broadening.value = f"{params['broadening']:g}"
+            on = params["shift"] > 0
+            self._kept_shift = float(params["shift"]) if on else self._kept_shift
+            self.shift.value, self.shift_free.value = f"{self._kept_shift:g}", on
+            self.shift.disabled = not on
+
+    def _changed(self, change: Any) -> None:
+        if self._quiet:
+            return
+        try:
+            self._on_change(self._read(change["owner"]))
+        except ParameterError as error:
+            self._on_error(error)
+        self.set(self._params)  # what is shown is what is used, also where something was refused
+
+    def _read(self, owner: ipw.Widget) -> dict[str, Any]:
+        """The one parameter that a field stands for."""
+        for name, widget in self.choices.items():
+            if owner is widget:
+                return {name: widget.value}
+        if owner in self.window:
+            low, high = read(self.window, "window")
+            if low is not None and high is not None and not low < high:
+                raise ParameterError(f"window: low must be below high; got {low:g} and {high:g} eV.")
+            return {"window": None if low is None and high is None else [low, high]}
+        if owner is self.broadening:
+            return {"broadening": _above(self.broadening.value, "broadening")}
+        if owner is self.shift:
+            return {"shift": _above(self.shift.value, "max. shift")}
+        return {"shift": self._kept_shift if self.shift_free.value else 0.0}
+
+
+def _number(tip: str) -> ipw.Text:
+    return ipw.Text("", continuous_update=False, tooltip=tip, layout={"width": "56px"})
+
+
+def _above(text: str, what: str) -> float:
+    given = read_number(text, what)
+    if given is None or not given >= 0:
+        raise ParameterError(f"{what} must be a number of at least 0 (eV); got {text!r}. Write 0.35.")
+    return given

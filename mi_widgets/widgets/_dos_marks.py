@@ -1,0 +1,27 @@
+"""What the pictures of a DOSClusterer share: distances in pixels, the key that adds, the mark of what is chosen."""
+
+from typing import Any
+
+__all__ = ["CHOSEN_COLOR", "REACH", "pixel_scale", "shift_held"]
+
+CHOSEN_COLOR = "#ffc70d"  # as in the viewer of structures
+REACH = 8.0  # pixels from a line or point that still mean it
+_WIDTH, _HEIGHT = 460, 220  # of a picture that no page has drawn yet
+
+
+def shift_held(event: Any) -> bool:
+    """Whether shift was held when the page was clicked on."""
+    keys = getattr(event, "modifiers", None)
+    if keys is None:
+        return False
+    return bool(keys.get("shift") if isinstance(keys, dict) else getattr(keys, "shift", False))
+
+
+def pixel_scale(figure: Any) -> tuple[float, float]:
+    """Pixels of one unit along both axes of a Bokeh figure."""
+    width, height = _or(figure.inner_width, _WIDTH), _or(figure.inner_height, _HEIGHT)
+    return width / (figure.x_range.end - figure.x_range.start), height / (figure.y_range.end - figure.y_range.start)
+
+
+def _or(value: Any, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and value > 0 else default

@@ -1,0 +1,105 @@
+"""The long work of DOSClusterer, stage by stage in the worker's thread: clusters, and the map where it is in sight."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.runs import Part
+from mi_widgets.widgets._dos_call import cluster_options, prepare
+from mi_widgets.widgets._dos_data import SiteCurves
+
+__all__ = ["MAPS", "Found", "add_map", "iter_found"]
+
+MAPS = {"map (PCA)": "pca", "map (MDS)": "mds"}
+_DISTANCE = ("metric", "shift", "elements")  # are of no meaning to a map of features
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run has found.
+
+    Attributes
+    ----------
+    params : dict
+        With these parameters.
+    aligned : xarray.Dataset
+        The data with energies from their reference.
+    base : xarray.Dataset
+        Clusters before changes by hand, at the cut of `params`.
+    curves : SiteCurves
+        Of the orbitals that were shown then.
+    center : (n_atoms,)
+        Mean energy of the states of each site in the window, eV.
+    coordination : (n_atoms,) int or None
+        Neighbours of each site, where the structure is known.
+    maps : dict of str to (n_atoms, 2)
+        Places on a map by its method.
+    """
+
+    params: dict[str, Any]
+    aligned: xr.Dataset
+    base: xr.Dataset
+    curves: SiteCurves
+    center: np.ndarray
+    coordination: np.ndarray | None
+    maps: dict[str, np.ndarray]
+
+
+def iter_found(
+    ds: xr.Dataset, params: dict[str, Any], orbitals: list[int] | None, method: str | None
+) -> Iterator[Part]:
+    """Align, compare, cluster; then the map, for one that is shown."""
+    from mi_widgets import dos
+
+    n = ds.sizes["atom"]
+    yield Part(0, n, None, message="comparing sites")
+    aligned = prepare(ds, params)
+    base = dos.cluster(aligned, **cluster_options(params))
+    curves = SiteCurves(aligned, orbitals, params["broadening"])
+    window = None if params["window"] is None else tuple(params["window"])
+    center = dos.band_center(aligned, window=window)["band_center"].values[:, 0]
+    found = Found(params, aligned, base, curves, center, coordination_of(ds), {})
+    if method is not None:
+        yield Part(n, n + 1, found, message="drawing the map")
+        for part in add_map(found, method):
+            found.maps.update(part.result)
+    yield Part(n, n, found)
+
+
+def coordination_of(ds: xr.Dataset) -> np.ndarray | None:
+    """Neighbours of each site: those the data bring, else counted; None where the structure does not tell."""
+    from mi_widgets.errors import MIWidgetsError
+    from mi_widgets.structure import coordination
+
+    if (
+        "coordination" in ds.variables
+        and ds["coordination"].dims == ("atom",)
+        and ds["coordination"].dtype.kind in "iu"
+    ):
+        return np.asarray(ds["coordination"].values)
+    if "position" not in ds:
+        return None
+    try:  # compiling would take longer than counting
+        engine: Any = "numpy" if ds.sizes["atom"] < 3000 else "auto"
+        return np.asarray(coordination(ds[["position", "cell", "pbc"]], engine=engine).values)
+    except (MIWidgetsError, KeyError):
+        return None
+
+
+def add_map(found: Found, method: str) -> Iterator[Part]:
+    """The places of the sites on a map, by its method."""
+    from mi_widgets import dos
+    from mi_widgets.errors import DataError
+
+    n = found.aligned.sizes["atom"]
+    yield Part(0, n, {}, message="drawing the map")
+    given = cluster_options(found.params)
+    names = [k for k in given if k not in ("linkage", "cut", *(() if method == "mds" else _DISTANCE))]
+    try:
+        places = dos.embed(found.aligned, method, **{k: given[k] for k in names})["embedding"].values
+    except DataError:  # fewer than two sites that can be compared
+        places = np.full((n, 2), np.nan)
+    yield Part(n, n, {method: np.asarray(places, dtype=float)})
