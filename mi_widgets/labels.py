@@ -178,22 +178,24 @@ def label_structure(
         )
     if pbc is None:
         pbc = np.linalg.norm(cell, axis=-1).reshape(-1, 3).all(axis=0) if isinstance(cell, np.ndarray) else True
+    frame = {"frame": ("frame", np.arange(frames[0]), {"units": "1", "long_name": "frame"})} if frames else {}
+    over = ("frame",) if frames else ()
+    length = {"units": "angstrom"}
+    repeats = np.broadcast_to(np.asarray(pbc, dtype=bool), 3).copy()
     ds = xr.Dataset(
-        coords={
+        {
+            "position": ((*over, "atom", "axis"), position, {**length, "long_name": "position"}),
+            "cell": ((*over[: cell.ndim - 2], "cell_vector", "axis"), cell, {**length, "long_name": "cell"}),
+            "pbc": ("cell_vector", repeats, {"long_name": "periodic along the cell vector"}),
+        },
+        {
             "atom": ("atom", np.arange(names.size), {"units": "1", "long_name": "atom"}),
             "axis": ("axis", ["x", "y", "z"], {"long_name": "Cartesian axis"}),
             "cell_vector": ("cell_vector", ["a", "b", "c"], {"long_name": "cell vector"}),
             "element": ("atom", names, {"long_name": "chemical element"}),
-        }
+            **frame,
+        },
     )
-    if frames:
-        ds = ds.assign_coords(frame=("frame", np.arange(frames[0]), {"units": "1", "long_name": "frame"}))
-    over = ("frame",) if frames else ()
-    length = {"units": "angstrom"}
-    ds["position"] = ((*over, "atom", "axis"), position, {**length, "long_name": "position"})
-    ds["cell"] = ((*over[: cell.ndim - 2], "cell_vector", "axis"), cell, {**length, "long_name": "cell"})
-    repeats = np.broadcast_to(np.asarray(pbc, dtype=bool), 3).copy()
-    ds["pbc"] = ("cell_vector", repeats, {"long_name": "periodic along the cell vector"})
     if time is not None and frames:
         values = np.asarray(time, dtype=float)
         ds = ds.assign_coords(time=("frame", values, {"units": time_units, "long_name": "time"}))

@@ -4,15 +4,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mi_widgets.errors import FileFormatError, MIWidgetsError, ParameterError
+from mi_widgets.errors import FileFormatError, ParameterError
 from mi_widgets.io import _hdf5_data, _igor, _nanonis, _netcdf, _numpy, _rosettasciio, _text, _vamas, _zarr
-from mi_widgets.io._doors import as_path, check_options
+from mi_widgets.io._doors import as_path, check_options, guarded, seems
 from mi_widgets.io._finish import with_axis
 from mi_widgets.io._times import decode_times
 
@@ -53,25 +52,6 @@ READERS: dict[str, Reader] = {
     "hdf5": Reader(_hdf5_data.read, lambda: _hdf5_data.SUFFIXES, "HDF5 and NeXus of any layout", _hdf5_data.takes),
     "rosettasciio": Reader(_rosettasciio.read, _rosettasciio.suffixes, "Renishaw, Horiba, Gatan … (optional extra)"),
 }
-
-# First bytes of files that people rename, or save a web page or a picture as.
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
-    (b"\x89HDF", "an HDF5 or netCDF file"),
-    (b"CDF\x01", "a netCDF file"),
-    (b"CDF\x02", "a netCDF file"),
-    (b"WDF1", "a Renishaw .wdf file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"VAMAS Surface", "a VAMAS file"),
-    (b":NANONIS_VERSION:", "a Nanonis scan"),
-)
 
 
 def read_spectra(
@@ -146,7 +126,7 @@ def read_spectra(
     name = _reader_name(file, format)
     variable = int(variable) if isinstance(variable, np.integer) else variable
     options = {"variable": variable, "dim": dim, "units": units, "lazy": lazy}
-    da: xr.DataArray = _guarded(file, name, lambda: READERS[name].read(file, **options))
+    da: xr.DataArray = guarded(file, name, lambda: READERS[name].read(file, **options))
     return da if axis is None else with_axis(da, axis, units, file.name)
 
 
@@ -180,7 +160,7 @@ def read_netcdf(path: str | os.PathLike[str]) -> xr.Dataset:
     array([1., 2.])
     """
     file = _existing(path, "read_netcdf")
-    return _guarded(file, "netcdf", lambda: decode_times(_netcdf.open_dataset(file, lazy=False)))
+    return guarded(file, "netcdf", lambda: decode_times(_netcdf.open_dataset(file, lazy=False)))
 
 
 def list_formats() -> pd.DataFrame:
@@ -228,33 +208,7 @@ def _reader_name(file: Path, format_name: str | None) -> str:
             return name
     _rosettasciio.require(file)
     raise FileFormatError(
-        f"no reader for {suffix or 'a file without suffix'!r} ({file.name}{_seems(file)}). "
+        f"no reader for {suffix or 'a file without suffix'!r} ({file.name}{seems(file)}). "
         f"Read: {' '.join(sorted(set().union(*(r.suffixes() for r in READERS.values()))))}. If it is columns of "
         'numbers, write read_spectra(path, format="text").'
     )
-
-
-def _guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
-    """Run a reader; whatever a damaged file makes it raise becomes a `FileFormatError`."""
-    try:
-        with np.errstate(all="ignore"):  # any number can stand in a file; what is not finite is found afterwards
-            return read()
-    except MIWidgetsError:
-        raise
-    except Exception as error:  # readers of foreign formats fail in any way on damaged bytes
-        raise FileFormatError(
-            f"{file.name} could not be read as {reader}{_seems(file)}: it is truncated, damaged or not what its name "
-            f"says. Copy or export it again. ({type(error).__name__}: {str(error)[:300]})"
-        ) from error
-
-
-def _seems(file: Path) -> str:
-    """Say what the first bytes of a file tell, as ``", which begins as a PNG image"``; empty if they tell nothing."""
-    if file.is_dir():
-        return ""
-    with file.open("rb") as stream:
-        start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
-    for magic, text in _MAGIC:
-        if start.lower().startswith(magic.lower()):
-            return f", which begins as {text}"
-    return ""

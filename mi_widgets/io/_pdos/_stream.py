@@ -1,0 +1,88 @@
+"""A file, compressed or not, searched from its beginning to its end with bounded memory."""
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Self, cast
+
+from mi_widgets.errors import FileFormatError
+
+__all__ = ["Stream"]
+
+_CHUNK = 1 << 20
+_UNPACKED = 200  # times the size of an archive; numbers come to 20
+
+
+class Stream:
+    """Bytes of a file in order; the end is an EOFError that says what was looked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._raw = path.open("rb")
+        packed = self._raw.read(2) == b"\x1f\x8b"
+        self._raw.seek(0)
+        self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
+        self._left = path.stat().st_size * (_UNPACKED if packed else 1) + (1 << 26)
+        self._buffer, self._at, self._before = b"", 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+    @property
+    def place(self) -> int:
+        """Bytes behind."""
+        return self._before + self._at
+
+    def head(self, size: int) -> bytes:
+        """The next bytes, which stay to be read."""
+        while len(self._buffer) - self._at < size and self._fill(self._at):
+            pass
+        return self._buffer[self._at : self._at + size]
+
+    def find(self, tokens: Sequence[bytes]) -> bytes:
+        """Move behind the first of some texts and give it; the most frequent one stands first."""
+        longest = max(map(len, tokens))
+        while True:
+            end, hit = len(self._buffer), b""
+            for token in tokens:  # a rare one is looked for no further than to the next frequent one
+                at = self._buffer.find(token, self._at, end)
+                if at >= 0:
+                    end, hit = at, token
+            if hit:
+                self._at = end + len(hit)
+                return hit
+            self._at = max(self._at, len(self._buffer) - longest)
+            if not self._fill(self._at):
+                raise EOFError(f"no {tokens[-1].decode()} follows")
+
+    def take(self, end: bytes, limit: int) -> bytes:
+        """Give all up to a text and move behind it; no more than `limit` bytes."""
+        start = self._at
+        while (at := self._buffer.find(end, start)) < 0:
+            if len(self._buffer) - self._at > limit:
+                raise FileFormatError(f"{self._path.name}: no {end.decode()} within {limit >> 20} MB.")
+            searched = max(self._at, len(self._buffer) - len(end)) - self._at
+            if not self._fill(self._at):
+                raise EOFError(f"no {end.decode()} follows")
+            start = self._at + searched
+        out = self._buffer[self._at : at]
+        self._at = at + len(end)
+        return out
+
+    def _fill(self, keep: int) -> bool:
+        """Read on, dropping what lies before `keep`."""
+        try:
+            chunk = self._stream.read(_CHUNK)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            chunk = b""  # an archive that breaks off
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise FileFormatError(f"{self._path.name} unpacks to more than {_UNPACKED} times its size. It is not read.")
+        self._buffer = self._buffer[keep:] + chunk
+        self._before += keep
+        self._at -= keep
+        return bool(chunk)
