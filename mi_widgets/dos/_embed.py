@@ -24,7 +24,7 @@ def classical_mds(square: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
         positive > 1e-12 * max(positive.max(initial=0.0), 1e-300), 1 / np.sqrt(np.maximum(positive, 1e-300)), 0
     )
     out = np.zeros((total, n))
-    # Gower's formula puts a further point at -1/2 (d^2 - mean) v / sqrt(value); of the landmarks it gives v sqrt(value).
+    # Gower: a further point is at -1/2 (d^2 - mean) v / sqrt(value); for landmarks that is v sqrt(value).
     out[:, :keep] = -0.5 * (square[:, marks] ** 2 - mean[None, :]) @ (vector * scale)
     share = np.zeros(n)
     share[:keep] = positive / max(float(np.trace(b)), 1e-300)

@@ -21,6 +21,7 @@ UNITS = {
 }
 METRICS = tuple(UNITS)
 _ROWS = 256
+_HOP = 1.0  # eV for a state that is in another orbital, whatever its energy
 
 
 def condensed(shares: Shares, metric: str, max_shift: float, apart: bool) -> np.ndarray:
@@ -156,10 +157,22 @@ def _jensen_shannon(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _wasserstein(step: float) -> Measure:
+    """Mean way in energy of the states that stay in their orbital, and `_HOP` for each that does not."""
+
     def measure(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         from scipy.spatial.distance import cdist
 
-        return np.asarray(step * cdist(_flat(np.cumsum(a, axis=-1)), _flat(np.cumsum(b, axis=-1)), "cityblock"))
+        mass_a, mass_b = a.sum(axis=-1), b.sum(axis=-1)
+        out = np.zeros((len(a), len(b)))
+        for c in range(a.shape[1]):
+            both = np.minimum(mass_a[:, c, None], mass_b[None, :, c])
+            rows = [
+                np.cumsum(v[:, c], axis=-1) / np.maximum(m[:, c, None], 1e-300) for v, m in ((a, mass_a), (b, mass_b))
+            ]
+            out += both * step * cdist(*rows, "cityblock") + 0.5 * _HOP * cdist(
+                mass_a[:, [c]], mass_b[:, [c]], "cityblock"
+            )
+        return out
 
     return measure
 

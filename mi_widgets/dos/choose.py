@@ -10,7 +10,7 @@ from mi_widgets.dos._check import finish, number, one_of
 from mi_widgets.dos._metrics import METRICS, to_square
 from mi_widgets.dos._result import check_result, tree_of, tree_variables, with_labels
 from mi_widgets.dos._rules import RULES, score
-from mi_widgets.dos._shares import make_shares
+from mi_widgets.dos._shares import Window, make_shares
 from mi_widgets.dos._tree import cut_tree, grow, rank_by_size
 from mi_widgets.dos.clusters import LINKAGES, cluster
 from mi_widgets.dos.distance import pair_distances
@@ -28,7 +28,7 @@ def choose_n_clusters(
     seed: int | np.random.Generator | None = 0,
     linkage: str = "average",
     metric: str = "total_variation",
-    window: tuple[float, float] | None = None,
+    window: Window = None,
     broadening: float = 0.35,
     shift: float = 1.2,
     orbitals: str | Sequence[str] = "l",

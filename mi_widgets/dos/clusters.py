@@ -10,7 +10,7 @@ import xarray as xr
 from mi_widgets.dos._check import STATUS, check_pdos, finish, number, one_of, warn
 from mi_widgets.dos._metrics import UNITS, to_square
 from mi_widgets.dos._result import check_result, relabelled, tree_of, tree_variables, with_labels
-from mi_widgets.dos._shares import make_shares
+from mi_widgets.dos._shares import Window, make_shares
 from mi_widgets.dos._tree import cut_tree, grow, rank_by_size
 from mi_widgets.dos.distance import pair_distances
 from mi_widgets.errors import DataError, ParameterError
@@ -28,7 +28,7 @@ def cluster(
     linkage: str = "average",
     distances: xr.DataArray | None = None,
     metric: str = "total_variation",
-    window: tuple[float, float] | None = None,
+    window: Window = None,
     broadening: float = 0.35,
     shift: float = 1.2,
     orbitals: str | Sequence[str] = "l",

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mi_widgets.dos._check import element_names, number, one_of
 from mi_widgets.dos._metrics import METRICS, UNITS, condensed, to_square
-from mi_widgets.dos._shares import Shares, make_shares
+from mi_widgets.dos._shares import Shares, Window, make_shares
 
 __all__ = ["distance"]
 
@@ -16,7 +16,7 @@ def distance(
     ds: xr.Dataset | xr.DataArray,
     *,
     metric: str = "total_variation",
-    window: tuple[float, float] | None = None,
+    window: Window = None,
     broadening: float = 0.35,
     shift: float = 1.2,
     orbitals: str | Sequence[str] = "l",
@@ -33,10 +33,11 @@ def distance(
         With f and g the shares of states of two sites, each summing to 1 over energies and orbitals:
         ``"total_variation"`` half the sum of ``|f - g|``: the share of states that lie elsewhere, 0 to 1;
         ``"l1"`` twice that; ``"l2"``; ``"cosine"``; ``"tanimoto"`` ``1 - fg / (ff + gg - fg)``;
-        ``"jensen_shannon"`` (root of the divergence in bits); ``"hellinger"``; ``"wasserstein"`` (eV), orbital by
-        orbital, states that are in another orbital being carried to the upper end of the window.
-    window : (float, float), optional
-        Energies (eV, as on the axis) that count; either may be None. By default all.
+        ``"jensen_shannon"`` (root of the divergence in bits); ``"hellinger"``; ``"wasserstein"`` (eV), the mean
+        way that states are moved within their orbital, 1 eV for each that is in another.
+    window : (float, float) or "all", optional
+        Energies (eV, as on the axis) that count; either may be None. By default those below ``fermi_energy``, the
+        filled states, and all where it is not known.
     broadening : float
         Standard deviation (eV) of a further Gaussian broadening.
     shift : float

@@ -8,7 +8,7 @@ import xarray as xr
 
 from mi_widgets.dos._check import element_names, finish, number, one_of
 from mi_widgets.dos._embed import classical_mds, principal
-from mi_widgets.dos._shares import make_shares
+from mi_widgets.dos._shares import Window, make_shares
 from mi_widgets.dos.distance import distance
 from mi_widgets.errors import DataError, LabelError, ParameterError
 
@@ -18,7 +18,7 @@ __all__ = ["embed", "features"]
 def features(
     ds: xr.Dataset | xr.DataArray,
     *,
-    window: tuple[float, float] | None = None,
+    window: Window = None,
     orbitals: str | Sequence[str] = "l",
     spin: str = "sum",
     broadening: float = 0.35,
@@ -31,9 +31,7 @@ def features(
     ----------
     ds : xarray.Dataset or xarray.DataArray
         ``pdos`` (atom, orbital[, spin], energy), 1/eV.
-    window : (float, float), optional
-        Energies (eV) that count; by default all.
-    orbitals, spin, broadening
+    window, orbitals, spin, broadening
         As in `distance`.
     n_windows : int, optional
         Number of equal windows; by default as fine as the broadening asks for.
