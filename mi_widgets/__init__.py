@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 # Public names and where they live; a module is imported when its name is first used.
 _LAZY = {
+    "DOSClusterer": "mi_widgets.widgets",
     "PeakMapper": "mi_widgets.widgets",
     "StructureViewer": "mi_widgets.widgets",
     "bo": "mi_widgets.bo",
@@ -21,6 +22,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "DOSClusterer",
     "PeakMapper",
     "StructureViewer",
     "__version__",

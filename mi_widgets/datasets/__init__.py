@@ -3,6 +3,7 @@
 from mi_widgets.datasets._bounds import cramer_rao_bound
 from mi_widgets.datasets._bundled import load_spectral_map
 from mi_widgets.datasets._fetch import fetch_raman_depth_series, fetch_raman_streamline
+from mi_widgets.datasets._pdos import make_pdos
 from mi_widgets.datasets._registry import list_datasets
 from mi_widgets.datasets._spectral_map import make_spectral_map
 from mi_widgets.datasets._structures import make_diffusing_atoms, make_harmonic_crystal, make_silica, make_slab
@@ -15,6 +16,7 @@ __all__ = [
     "load_spectral_map",
     "make_diffusing_atoms",
     "make_harmonic_crystal",
+    "make_pdos",
     "make_silica",
     "make_slab",
     "make_spectral_map",

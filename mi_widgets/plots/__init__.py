@@ -1,6 +1,7 @@
 """Dataset to HoloViews element, no state. Needs HoloViews and Bokeh; nothing here computes."""
 
 from mi_widgets.plots._style import color_limits
+from mi_widgets.plots.dos import plot_cluster_map, plot_clusters, plot_dendrogram
 from mi_widgets.plots.maps import map_element, plot_histogram, plot_map
 from mi_widgets.plots.spectra import fit_columns, plot_fit, plot_spectrum
 from mi_widgets.plots.structures import plot_structure, structure_scene
@@ -9,6 +10,9 @@ __all__ = [
     "color_limits",
     "fit_columns",
     "map_element",
+    "plot_cluster_map",
+    "plot_clusters",
+    "plot_dendrogram",
     "plot_fit",
     "plot_histogram",
     "plot_map",

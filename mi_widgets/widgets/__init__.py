@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 _LAZY = {
+    "DOSClusterer": "mi_widgets.widgets.dos",
     "Explorer": "mi_widgets.widgets._explorer",
     "PeakMapper": "mi_widgets.widgets.peaks",
     "StructureViewer": "mi_widgets.widgets.structure",
@@ -11,7 +12,7 @@ _LAZY = {
     "link": "mi_widgets.widgets._select",
 }
 
-__all__ = ["Explorer", "PeakMapper", "StructureViewer", "View", "link"]
+__all__ = ["DOSClusterer", "Explorer", "PeakMapper", "StructureViewer", "View", "link"]
 
 
 def __getattr__(name: str) -> Any:
