@@ -10,7 +10,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 
 from mi_widgets.errors import DataError, FileFormatError
-from mi_widgets.structure._text import Format
+from mi_widgets.structure._formats import Format
 
 __all__ = ["Index", "build_index"]
 

@@ -1,6 +1,7 @@
 """Frames of a file as arrays that are read when they are indexed."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -8,41 +9,44 @@ from typing import Any
 import numpy as np
 
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsError
+from mi_widgets.structure._formats import Format, Frame
 from mi_widgets.structure._index import Index
-from mi_widgets.structure._text import Format, Frame
 
-__all__ = ["FrameArray", "TextFrames"]
+__all__ = ["FrameArray", "FrameSource", "TextFrames"]
 
 _CACHE_BYTES = 64_000_000
+_SAMPLES = 64
+_STAMP_BYTES = 4096
 
 
-class TextFrames:
-    """Frames of a text trajectory, the last ones read kept.
+class FrameSource(ABC):
+    """Frames of a trajectory that are read one by one, the last ones read kept.
 
     Attributes
     ----------
+    path : Path
+    n_frames, n_atoms : int
     reads : int
         Number of frames read from the file so far.
     """
 
-    def __init__(self, path: Path, layout: Format, index: Index) -> None:
-        self.path, self.layout, self.index = path, layout, index
+    def __init__(self, path: Path, n_frames: int, n_atoms: int) -> None:
+        self.path, self.n_frames, self.n_atoms = path, n_frames, n_atoms
         self.reads = 0
         self._lock = threading.Lock()
         self._cache: OrderedDict[int, Frame] = OrderedDict()
-        self._elements: list[str] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "layout": self.layout.name, "index": self.index, "elements": self._elements}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        from mi_widgets.structure._text import FORMATS
-
-        self.__init__(state["path"], FORMATS[state["layout"]], state["index"])  # type: ignore[misc]
-        self._elements = state["elements"]
+        self._first: tuple[list[str], tuple[bool, ...]] | None = None
 
     def __len__(self) -> int:
-        return self.index.n_frames
+        return self.n_frames
+
+    @abstractmethod
+    def _read(self, number: int) -> Frame:
+        """Read a frame from the file."""
+
+    def stamps(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Times and steps of all frames, as far as the file has them."""
+        return None, None
 
     def frame(self, number: int) -> Frame:
         """Read a frame, or take it from those kept."""
@@ -52,13 +56,7 @@ class TextFrames:
                 return self._cache[number]
             found = self._read(number)
             self.reads += 1
-            if self._elements is None:
-                self._elements = found.elements
-            if found.elements != self._elements:
-                raise DataError(
-                    f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. Read it alone: "
-                    f"read_structure(path, frame={number})."
-                )
+            self._check(number, found)
             arrays = [found.position, *map(np.asarray, found.arrays.values())]
             size = sum(a.nbytes for a in arrays) + 100 * len(found.elements)
             self._cache[number] = found
@@ -66,29 +64,92 @@ class TextFrames:
                 self._cache.popitem(last=False)
             return found
 
+    def _check(self, number: int, found: Frame) -> None:
+        """Raise unless a frame has the atoms and the repetition of those before it."""
+        alone = f"read such frames one by one, read_structure(path, frame={number})."
+        if len(found.elements) != self.n_atoms:
+            raise DataError(
+                f"{self.path.name}: frame {number} has {len(found.elements)} atoms, frame 0 has {self.n_atoms}. A "
+                f"trajectory keeps its atoms; {alone}"
+            )
+        if self._first is None:
+            self._first = found.elements, tuple(found.pbc)
+        if found.elements != self._first[0]:
+            raise DataError(
+                f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. A trajectory keeps "
+                f"its atoms; {alone}"
+            )
+        if tuple(found.pbc) != self._first[1]:
+            raise DataError(
+                f"{self.path.name}: frame {number} repeats along {list(found.pbc)}, frame 0 along "
+                f"{list(self._first[1])}; {alone}"
+            )
+
+
+class TextFrames(FrameSource):
+    """Frames of a text trajectory."""
+
+    def __init__(self, path: Path, layout: Format, index: Index) -> None:
+        super().__init__(path, index.n_frames, index.n_atoms)
+        self.layout, self.index = layout, index
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "layout": self.layout.name, "index": self.index, "first": self._first}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from mi_widgets.structure._text import FORMATS
+
+        self.__init__(state["path"], FORMATS[state["layout"]], state["index"])  # type: ignore[misc]
+        self._first = state["first"]
+
     def _read(self, number: int) -> Frame:
         start, stop = self.index.span(number)
         with self.path.open("rb") as stream:
             stream.seek(start)
             data = stream.read(stop - start)
         try:
-            found = self.layout.parse(self.index.header, data)
+            return self.layout.parse(self.index.header, data)
         except MIWidgetsError as error:
             raise FileFormatError(f"{self.path.name}, frame {number}: {error}") from error
         except (ValueError, IndexError, KeyError, ZeroDivisionError, np.linalg.LinAlgError) as error:
             raise FileFormatError(f"{self.path.name}, frame {number} cannot be read: {error}") from error
-        if len(found.elements) != self.index.n_atoms:
-            raise DataError(
-                f"{self.path.name}: frame {number} has {len(found.elements)} atoms, frame 0 has {self.index.n_atoms}. "
-                f"A trajectory keeps its atoms; read such frames one by one, read_structure(path, frame={number})."
-            )
-        return found
+
+    def stamps(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Times and steps: by arithmetic where they rise evenly in some seventy places, else from each frame's head."""
+        n = len(self)
+        some = np.unique(np.concatenate([np.linspace(0, n - 1, _SAMPLES).astype(int), np.arange(min(n, 8))]))
+        with self.path.open("rb") as stream:
+
+            def stamp(number: int) -> tuple[float | None, int | None]:
+                start, stop = self.index.span(number)
+                stream.seek(start)
+                try:
+                    return self.layout.stamp(self.index.header, stream.read(min(stop - start, _STAMP_BYTES)))
+                except ValueError:
+                    return None, None
+
+            out: list[np.ndarray | None] = []
+            found = [stamp(int(k)) for k in some]
+            for which, kind in ((0, float), (1, np.int64)):
+                seen = [pair[which] for pair in found]
+                if any(v is None for v in seen):
+                    out.append(None)
+                    continue
+                values = np.array(seen, dtype=float)
+                step = (values[-1] - values[0]) / max(n - 1, 1)
+                even = values[0] + step * np.arange(n)
+                if not np.allclose(even[some], values, rtol=1e-12, atol=1e-6 * abs(step)):
+                    all_of_them = [stamp(k)[which] for k in range(n)]
+                    out.append(None if None in all_of_them else np.array(all_of_them, dtype=kind))
+                else:
+                    out.append(even if kind is float else np.rint(even).astype(np.int64))
+        return out[0], out[1]
 
 
 class FrameArray:
     """One array of all frames, (n_frames, ...): indexing the first axis reads those frames."""
 
-    def __init__(self, source: TextFrames, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    def __init__(self, source: FrameSource, name: str, shape: tuple[int, ...], dtype: Any) -> None:
         self.source, self.name = source, name
         self.shape, self.dtype, self.ndim = (len(source), *shape), np.dtype(dtype), 1 + len(shape)
 
@@ -106,6 +167,8 @@ class FrameArray:
     def _one(self, number: int) -> np.ndarray:
         frame = self.source.frame(number)
         found = {"position": frame.position, "cell": frame.cell}.get(self.name, frame.arrays.get(self.name))
+        if found is None and self.dtype.kind == "f":  # not computed in this frame
+            return np.full(self.shape[1:], np.nan)
         if found is None or np.shape(found) != self.shape[1:]:
             raise DataError(f"{self.source.path.name}: frame {number} has no {self.name!r} as frame 0 has.")
         return np.asarray(found, dtype=self.dtype)

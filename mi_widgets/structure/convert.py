@@ -85,7 +85,7 @@ def from_ase(atoms: Any) -> xr.Dataset:
         cell=cell[0] if fixed else cell,
         pbc=pbc,
     )
-    for name, values in _arrays(frames).items():
+    for name, values in arrays_of(frames).items():
         add_array(ds, name, values[0] if single else values)
     return finish(ds, "from_ase", frames[0].get_chemical_formula() or "empty structure", {})
 
@@ -133,7 +133,8 @@ def add_array(ds: xr.Dataset, name: str, values: Any, units: str | None = None) 
     ds[name].attrs = {"units": units or known, "long_name": long_name}
 
 
-def _arrays(frames: list[Any]) -> dict[str, np.ndarray]:
+def arrays_of(frames: list[Any]) -> dict[str, np.ndarray]:
+    """Per-atom arrays and energies that all frames have, frames first."""
     fs = need("ase.units", "from_ase").fs
     found: dict[str, list[Any]] = {}
     for atoms in frames:

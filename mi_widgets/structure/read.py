@@ -1,31 +1,28 @@
 """Structures and trajectories from files."""
 
 import contextlib
-import importlib
 import importlib.util
 import json
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
-from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsError, MIWidgetsWarning, ParameterError
-from mi_widgets.labels import label_structure
-from mi_widgets.structure._index import build_index
+from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.structure._ase_source import INDEXED, REFUSED, AseFrames, ase_format, read_all, read_one
+from mi_widgets.structure._frame_dataset import Elements, chunk_length, frames_dataset
+from mi_widgets.structure._index import Index, build_index
 from mi_widgets.structure._optional import need
-from mi_widgets.structure._source import FrameArray, TextFrames
+from mi_widgets.structure._source import FrameSource, TextFrames
 from mi_widgets.structure._text import FORMATS
-from mi_widgets.structure.convert import add_array, from_ase, usable_pbc
+from mi_widgets.structure.convert import from_ase
 
 __all__ = ["read_structure", "read_trajectory"]
 
-#: Formats of ASE that run or unpickle what a file holds, or talk to a server.
-REFUSED = frozenset({"trj", "bundletrajectory", "py", "db", "mysql", "mariadb", "postgresql"})
-_CHUNK_BYTES = 8_000_000
+
+_AMBER = "For a trajectory of AMBER write format='netcdftrajectory'."
 
 
 def read_structure(
@@ -33,7 +30,7 @@ def read_structure(
     *,
     frame: int = -1,
     format: str | None = None,  # noqa: A002 - as ASE calls it
-    elements: Mapping[int, str] | Sequence[str] | None = None,
+    elements: Elements = None,
 ) -> xr.Dataset:
     r"""Read one structure of a file.
 
@@ -80,27 +77,31 @@ def read_structure(
         number = frame + len(source) if frame < 0 else frame
         if not 0 <= number < len(source):
             raise DataError(f"{path.name} has {len(source)} frames; there is no frame {frame}.")
-        ds = _dataset(source, elements, slice(number, number + 1)).isel(frame=0, drop=True)
+        like = number if isinstance(source, _Chosen) else 0
+        ds = frames_dataset(source, elements, slice(number, number + 1), like=like).isel(frame=0, drop=True)
+        ds = ds.drop_vars(["time", "step"], errors="ignore")
         return _attrs(ds, path, "read_structure", kind)
     if kind == "netcdf":
         ds = _read_netcdf(path)
         return ds.isel(frame=frame, drop=True) if "frame" in ds.dims else ds
-    atoms = _read_ase(path, format, frame)
-    return _attrs(from_ase(atoms), path, "read_structure", format or "ase")
+    found = ase_format(path, format)
+    return _attrs(from_ase(read_one(path, found, frame)), path, "read_structure", found)
 
 
 def read_trajectory(
     path: str | Path,
     *,
     format: str | None = None,  # noqa: A002 - as ASE calls it
-    elements: Mapping[int, str] | Sequence[str] | None = None,
+    elements: Elements = None,
     timestep: float | None = None,
     lazy: bool | None = None,
 ) -> xr.Dataset:
-    r"""Open a trajectory; extended XYZ, LAMMPS dumps and XDATCAR are not read until their frames are asked for.
+    r"""Open a trajectory; extended XYZ, LAMMPS dumps, XDATCAR and ASE's .traj are read when frames are asked for.
 
-    The place of each frame is found without reading it: by arithmetic where frames have one length, which is checked
-    in some seventy places, else from the start of one frame to the next. Other formats are read by ASE at once.
+    The place of each frame of a text is found without reading it: by arithmetic where frames have one length, which is
+    checked in some seventy places, else from the start of one frame to the next. Files of ASE (.traj) and AMBER
+    (``format="netcdftrajectory"``) have the places of their frames in them. All other formats are read by ASE at once;
+    ``io.write_netcdf`` makes a file of such a trajectory that is opened lazily from then on.
 
     Parameters
     ----------
@@ -112,25 +113,31 @@ def read_trajectory(
         Chemical symbols of LAMMPS's types, ``{1: "Si", 2: "O"}`` or ``["Si", "O"]``; without them, and without a
         column ``element``, atoms are ``"X"``.
     timestep : float, optional
-        Time between the frames of the file (fs): gives the coordinate ``time``.
+        Time between the frames of the file (fs): gives the coordinate ``time``, whatever times the file has.
     lazy : bool, optional
-        Keep values in the file as dask arrays; by default where dask is installed.
+        Keep values in the file as dask arrays; by default where dask is installed, but netCDF only above 1 GB.
 
     Returns
     -------
     xarray.Dataset
         ``position`` (frame, atom, axis) and ``cell`` (frame, cell_vector, axis) in angstrom, ``pbc`` (cell_vector),
-        and every array that frame 0 has. Positions of a LAMMPS dump count from the corner of its box; ``xu yu zu`` are
-        taken before ``x y z``, and units are those of ``units metal``.
+        and every array that frame 0 has, NaN in frames that lack it. Positions of a LAMMPS dump count from the corner
+        of its box; ``xu yu zu`` are taken before ``x y z``, and units are those of ``units metal`` unless it says
+        ``real``. Where every frame has them there are the coordinates over ``frame``
+
+        - ``time``: of extended XYZ (``Time=``, taken as fs) and LAMMPS (``ITEM: TIME``, ps or fs)
+        - ``step``, 1: of LAMMPS (``ITEM: TIMESTEP``), extended XYZ (``step=``), and XDATCAR, which has no time
+
+        Those that rise evenly in some seventy places are taken to do so in all.
 
     Raises
     ------
     FileFormatError
         The file is empty, damaged, not what its name says, or of a format that would run code.
     DataError
-        Frames differ in their number of atoms.
+        Frames differ in their atoms, or in the directions in which they repeat.
     MissingDependencyError
-        ASE is needed and not installed, or ``lazy=True`` without dask.
+        ASE, or a package that it needs for a format, is not installed, or ``lazy=True`` without dask.
 
     Warns
     -----
@@ -149,7 +156,8 @@ def read_trajectory(
     if timestep is not None and not timestep > 0:
         raise ParameterError(f"read_trajectory: timestep must be above zero (fs); got {timestep}.")
     if kind == "netcdf":
-        return _read_netcdf(path)
+        return _with_time(_read_netcdf(path, lazy), timestep)
+    source: FrameSource | None = None
     if kind in FORMATS:
         index = build_index(path, FORMATS[kind])
         source = TextFrames(path, FORMATS[kind], index)
@@ -159,17 +167,22 @@ def read_trajectory(
                 MIWidgetsWarning,
                 stacklevel=2,
             )
-        ds = _dataset(source, elements, None if _use_dask(lazy) else slice(None))
     else:
-        ds = from_ase(_as_list(_read_ase(path, format, slice(None))))
-    if timestep is not None:
-        values = np.arange(ds.sizes["frame"]) * float(timestep)
-        ds = ds.assign_coords(time=("frame", values, {"units": "fs", "long_name": "time"}))
-    return _attrs(ds, path, "read_trajectory", kind or format or "ase")
+        kind = ase_format(path, format)
+        if kind in INDEXED:
+            source = AseFrames(path, kind)
+    if source is None:
+        ds = from_ase(read_all(path, kind))
+    else:
+        ds = frames_dataset(source, elements, None if _use_dask(lazy) else slice(None))
+    return _attrs(_with_time(ds, timestep), path, "read_trajectory", kind)
 
 
-def _as_list(atoms: Any) -> list[Any]:
-    return list(atoms) if isinstance(atoms, list | tuple) else [atoms]
+def _with_time(ds: xr.Dataset, timestep: float | None) -> xr.Dataset:
+    if timestep is None or "frame" not in ds.dims:
+        return ds
+    values = np.arange(ds.sizes["frame"]) * float(timestep)
+    return ds.assign_coords(time=("frame", values, {"units": "fs", "long_name": "time"}))
 
 
 def _use_dask(lazy: bool | None) -> bool:
@@ -229,86 +242,23 @@ class _Chosen(TextFrames):
     """Frames of unlike numbers of atoms, of which one is read."""
 
     def __init__(self, path: Path, kind: str, spans: list[tuple[int, int, int]], number: int) -> None:
-        from mi_widgets.structure._index import Index
-
         offsets = np.array([*(s[0] for s in spans), spans[-1][1]])
         super().__init__(path, FORMATS[kind], Index(len(spans), spans[number][2], 0, 0, offsets, b"", 0))
         self.number = number
 
 
-def _dataset(source: TextFrames, elements: Any, frames: slice | None) -> xr.Dataset:
-    """Dataset of some frames in memory, or of all as dask arrays."""
-    first = source.frame(getattr(source, "number", 0))
-    symbols = _symbols(first.elements, first.arrays.get("type"), elements)
-
-    def values(name: str, like: Any) -> Any:
-        array = FrameArray(source, name, np.shape(like), np.asarray(like).dtype)
-        if frames is not None:
-            return array[frames]
-        dask: Any = importlib.import_module("dask.array")
-        per_chunk = min(max(int(_CHUNK_BYTES / (24 * max(len(symbols), 1))), 1), 256)
-        return dask.from_array(array, chunks=(per_chunk, *np.shape(like)), asarray=True, name=False)
-
-    pbc = usable_pbc(first.pbc, first.cell, source.path.name)
-    ds = label_structure(values("position", first.position), symbols, cell=values("cell", first.cell), pbc=pbc)
-    for name, like in first.arrays.items():
-        fixed = name in ("id", "type", "mol", "mass") or np.asarray(like).dtype.kind in "US"
-        if fixed:  # what does not change is not kept for each frame
-            attrs = {"units": "u" if name == "mass" else "1", "long_name": name}
-            ds[name] = (("atom", *(f"{name}_{k}" for k in range(np.ndim(like) - 1))), like, attrs)
-        elif name == "energy" or np.ndim(like) >= 1:
-            add_array(ds, name, values(name, like), _unit(source, name))
-    if frames is not None and first.time is not None:
-        times = [source.frame(int(k)).time for k in np.arange(len(source))[frames]]
-        if all(t is not None for t in times):
-            ds = ds.assign_coords(time=("frame", np.array(times, dtype=float), {"units": "fs", "long_name": "time"}))
-    return ds
-
-
-def _unit(source: TextFrames, name: str) -> str | None:
-    return "angstrom/ps" if name == "velocity" and source.layout.name == "lammps-dump" else None
-
-
-def _symbols(names: list[str], types: np.ndarray | None, elements: Any) -> list[str]:
-    if elements is None:
-        return names
-    if types is None:
-        raise ParameterError("elements= names the types of a LAMMPS dump; this file has no column 'type'.")
-    table = dict(elements) if isinstance(elements, Mapping) else {k + 1: e for k, e in enumerate(elements)}
-    missing = sorted(set(types.tolist()) - set(table))
-    if missing:
-        raise ParameterError(
-            f"elements= names no element for type {missing[0]}; write elements={{{missing[0]}: 'Si'}}."
-        )
-    return [str(table[t]) for t in types.tolist()]
-
-
-def _read_ase(path: Path, given: str | None, index: Any) -> Any:
-    io = need("ase.io", "read_structure")
-    formats = need("ase.io.formats", "read_structure")
-    try:
-        kind = given or formats.filetype(str(path))
-        if kind in REFUSED:
-            raise FileFormatError(f"{path.name}: files of format {kind!r} can run code when they are read; refused.")
-        return io.read(str(path), index=index, format=kind, do_not_split_by_at_sign=True)
-    except MIWidgetsError:
-        raise
-    except Exception as error:
-        raise FileFormatError(
-            f"{path.name} cannot be read{f' as {given}' if given else ''}: {type(error).__name__}: {error}. If its "
-            "format is known, write format=, such as 'vasp', 'cif', 'espresso-out'."
-        ) from error
-
-
-def _read_netcdf(path: Path) -> xr.Dataset:
-    from mi_widgets.io._netcdf import open_dataset
+def _read_netcdf(path: Path, lazy: bool | None = None) -> xr.Dataset:
+    from mi_widgets.io._netcdf import open_dataset, stays_on_disk
 
     try:
-        ds = open_dataset(path, lazy=None)
+        ds = open_dataset(path, lazy=lazy)
     except (OSError, ValueError) as error:
-        raise FileFormatError(f"{path.name} cannot be read as netCDF: {error}") from error
+        raise FileFormatError(f"{path.name} cannot be read as netCDF: {error}. {_AMBER}") from error
     if not {"position", "cell", "pbc"} <= set(ds):
-        raise LabelError(f"{path.name} holds no structure: it has {', '.join(map(str, ds.data_vars))[:200]}.")
+        names = ", ".join(map(str, ds.data_vars))[:200]
+        raise LabelError(f"{path.name} holds no structure of mi_widgets: it has {names}. {_AMBER}")
+    if "frame" in ds.dims and stays_on_disk(ds.nbytes, lazy):
+        ds = ds.chunk({"frame": chunk_length(ds.sizes["atom"]), **dict.fromkeys(ds["position"].dims[-2:], -1)})
     return ds
 
 
