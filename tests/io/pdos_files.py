@@ -156,3 +156,201 @@ def _eigenvalues(n_spins, n_k, n_bands):
             out.append(f'      <set comment="kpoint {k + 1}">\n{rows}      </set>\n')
         out.append("     </set>\n")
     return "".join(out) + "    </set>\n   </array>\n  </eigenvalues>\n"
+
+
+# ---- VASP's other files
+
+
+def poscar(path: Path, elements: Sequence[str], name="POSCAR") -> np.ndarray:
+    """Write POSCAR into a folder; gives Cartesian positions."""
+    place = structure(elements)
+    kinds = [e for k, e in enumerate(elements) if k == 0 or elements[k - 1] != e]
+    counts, last = [], None
+    for e in elements:
+        counts = [*counts[:-1], counts[-1] + 1] if e == last else [*counts, 1]
+        last = e
+    rows = [" ".join(f"{v:.10f}" for v in row) for row in (*CELL, *place)]
+    text = ["a slab", "1.0", *rows[:3], " ".join(kinds), " ".join(map(str, counts)), "Direct", *rows[3:]]
+    (path / name).write_text("\n".join(text) + "\n")
+    return place @ CELL
+
+
+def _doscar_row(row):
+    return f"{row[0]:11.3f} " + "".join(f" {v:11.4E}" for v in row[1:]) + "\n"
+
+
+def doscar(path: Path, energy, values, *, total=None, efermi=1.25, noncollinear=False, sites=True) -> np.ndarray:
+    """Write DOSCAR as VASP does; gives the total (spin, energy)."""
+    n_atoms, _, n_spins, n_energies = values.shape
+    total = np.round(values.sum(axis=(0, 1)) + 0.1, 4) if total is None else total
+    head = f"{energy[-1]:16.8f}{energy[0]:16.8f}{n_energies:5d}{efermi:16.8f}{1.0:16.8f}\n"
+    out = [f"{n_atoms:4d}{n_atoms:4d}{int(sites):4d}   0\n", "  0.1E+02  0.4E-09  0.4E-09  0.1E-08  0.5E-15\n"]
+    out += ["  1.000000000000000E-004\n", "  CAR \n", " a slab\n", head]
+    out += [_doscar_row(row) for row in np.column_stack([energy, *total, *np.cumsum(total, axis=1)])]
+    for site in values if sites else ():
+        columns = site.reshape(-1, n_energies)  # orbital, then spin
+        if noncollinear:
+            columns = np.stack([columns, 0.5 * columns, -0.25 * columns, 0.1 * columns], axis=1).reshape(-1, n_energies)
+        out += [head, *(_doscar_row(row) for row in np.column_stack([energy, *columns]))]
+    path.write_text("".join(out))
+    return total
+
+
+def procar(path: Path, levels, weights, shares, *, names=LM, noncollinear=False) -> None:
+    """Write PROCAR: levels (spin, k, band), shares (spin, k, band, ion, orbital)."""
+    n_spins, n_k, n_bands = levels.shape
+    n_ions = shares.shape[3]
+    out = ["PROCAR lm decomposed\n"]
+    for s in range(n_spins):
+        out.append(f"# of k-points: {n_k:4d}         # of bands: {n_bands:4d}         # of ions: {n_ions:4d}\n\n")
+        for k in range(n_k):
+            out.append(f" k-point {k + 1:4d} :    0.00000000-0.25000000 0.00000000     weight = {weights[k]:.8f}\n\n")
+            for b in range(n_bands):
+                out.append(f"band {b + 1:5d} # energy {levels[s, k, b]:13.8f} # occ.  1.00000000\n\n")
+                out.append("ion  " + "".join(f"{name:>7s}" for name in (*names, "tot")) + "\n")
+                for part in (1.0, 0.1, 0.2, 0.3) if noncollinear else (1.0,):
+                    rows = part * shares[s, k, b]
+                    for i, row in enumerate(rows):
+                        out.append(f"{i + 1:5d}" + "".join(f"{v:7.3f}" for v in (*row, row.sum())) + "\n")
+                    out.append("tot  " + "".join(f"{v:7.3f}" for v in (*rows.sum(0), rows.sum())) + "\n")
+                out.append("\n")
+    path.write_text("".join(out))
+
+
+def vaspout(path: Path, elements, energy, values, *, names=LM, efermi=1.25, noncollinear=False) -> np.ndarray:
+    """Write the part of vaspout.h5 that holds densities of states and the structure; gives the total."""
+    import h5py
+
+    kinds = list(dict.fromkeys(elements))
+    total = values.sum(axis=(0, 1)) + 0.1
+    sites = values.swapaxes(1, 2)
+    if noncollinear:
+        sites = np.concatenate([sites, 0.5 * sites, 0.2 * sites, 0.1 * sites], axis=1)
+    with h5py.File(path, "w") as h5:
+        for key, number in (("major", 6), ("minor", 4), ("patch", 2)):
+            h5[f"version/{key}"] = number
+        dos = h5.create_group("results/electron_dos")
+        dos["energies"], dos["dos"], dos["dosi"] = energy, total, np.cumsum(total, axis=1)
+        dos["dospar"], dos["efermi"] = sites, efermi
+        h5["results/projectors/lchar"] = np.array([f"{n:>5s}".encode() for n in names])
+        for group in (h5.create_group("results/positions"), h5.create_group("input/poscar")):
+            group["ion_types"] = np.array([e.encode() for e in kinds])
+            group["number_ion_types"] = np.array([list(elements).count(e) for e in kinds])
+            group["scale"], group["lattice_vectors"] = 1.0, CELL
+            group["position_ions"], group["direct_coordinates"] = structure(elements), 1
+            group["system"] = np.bytes_(b"a slab")
+    return total
+
+
+# ---- LOBSTER
+
+
+def lobster(path: Path, elements, energy, values, names, *, fermi=-3.5) -> np.ndarray:
+    """Write DOSCAR.lobster: `names` holds the orbitals of each site; energies are relative to the Fermi level."""
+    charges = {"H": 1, "C": 6, "O": 8, "Mg": 12, "Ti": 22}
+    n_energies = len(energy)
+    total = values.sum(axis=(0, 1))
+    head = f"{energy[-1]:14.5f} {energy[0]:14.5f} {n_energies:6d} {0.0:14.5f}   1.00000"
+    title = " ".join(["word"] * 17) + f" {fermi}"  # pymatgen finds the Fermi energy in the eighteenth word
+    out = [f"{len(elements)} {len(elements)} 1 0", "1.0 1.0 1.0 1.0 1.0", "1.0", "  CAR", title, head]
+    form = "{:14.5f}" + " {:14.8f}" * (2 * len(total))
+    out += [form.format(*row) for row in np.column_stack([energy, *total, *np.cumsum(total, axis=1)])]
+    for k, element in enumerate(elements):
+        out.append(f"{head}; Z= {charges[element]}; {' '.join(names[k])}")
+        columns = values[k, : len(names[k])].reshape(-1, n_energies)
+        form = "{:14.5f}" + " {:14.8f}" * len(columns)
+        out += [form.format(*row) for row in np.column_stack([energy, *columns])]
+    path.write_text("\n".join(out) + "\n")
+    return total
+
+
+# ---- Quantum ESPRESSO
+
+QE_ORDER = {"s": ("s",), "p": ("p_z", "p_x", "p_y"), "d": ("d_z2", "d_xz", "d_yz", "d_x2-y2", "d_xy")}
+
+
+def _fortran(value, digits=3):
+    """E11.3 as Fortran prints it: 0.123E-04, and 0.123-100 where the exponent needs its place."""
+    if value == 0:
+        return f"{'0.' + '0' * digits + 'E+00':>11s}"
+    mantissa, exponent = f"{abs(value):.{digits - 1}E}".split("E")
+    power = int(exponent) + 1
+    text = ("-" if value < 0 else "") + "0." + mantissa.replace(".", "")
+    return f"{text + (f'E{power:+03d}' if abs(power) < 100 else f'{power:+04d}'):>11s}"
+
+
+def projwfc(folder: Path, elements, shells, energy, values, *, prefix="slab", digits=3) -> np.ndarray:
+    """Write projwfc.x's tables; `values` is a dict (atom, shell letter) -> (m, spin, energy). Gives the total."""
+    parts = np.zeros((next(iter(values.values())).shape[1], len(energy)))
+    for (atom, letter), curve in values.items():
+        number = shells[elements[atom]].index(letter) + 1
+        title = ("ldosup(E) ldosdw(E)", " pdosup(E)  pdosdw(E)") if len(parts) == 2 else ("ldos(E)", "pdos(E)")
+        rows = [f"# E (eV)   {title[0]} {' '.join([title[1]] * len(curve))}"]
+        columns = [*curve.sum(axis=0), *curve.reshape(-1, len(energy))]
+        for e, *row in zip(energy, *columns, strict=True):
+            rows.append(f"{e:8.3f}" + "".join(_fortran(v, digits) for v in row))
+        name = f"{prefix}.pdos_atm#{atom + 1}({elements[atom]})_wfc#{number}({letter})"
+        (folder / name).write_text("\n".join(rows) + "\n")
+        parts += curve.sum(axis=0)
+    rows = ["# E (eV)  dosup(E)   dosdw(E)  pdosup(E)  pdosdw(E)" if len(parts) == 2 else "# E (eV)  dos(E)    pdos(E)"]
+    for e, *row in zip(energy, *(1.05 * parts), *parts, strict=True):
+        rows.append(f"{e:8.3f}" + "".join(_fortran(v, digits) for v in row))
+    (folder / f"{prefix}.pdos_tot").write_text("\n".join(rows) + "\n")
+    return 1.05 * parts
+
+
+# ---- CP2K
+
+
+def cp2k(folder: Path, labels, levels, shares, names, *, spins=("",), fermi=0.1, run="slab", lists=()) -> None:
+    """Write CP2K's files: levels (spin, state) in Hartree, shares (spin, site, state, orbital)."""
+    for s, spin in enumerate(spins):
+        for k, label in enumerate(labels):
+            what = f"list{k + 1}" if lists else f"k{k + 1}"
+            head = f"list {k + 1} of {lists[k]} atoms," if lists else f"atomic kind {label}"
+            rows = [f"# Projected DOS for {head} at iteration step i = 0, E(Fermi) = {fermi:12.6f} a.u."]
+            rows.append("#     MO Eigenvalue [a.u.]      Occupation" + "".join(f"{n:>18s}" for n in names))
+            for m, level in enumerate(levels[s]):
+                full = (2.0 if len(spins) == 1 else 1.0) * (level < fermi)
+                row = "".join(f"{v:18.8f}" for v in shares[s, k, m])
+                rows.append(f"{m + 1:8d}{level:15.6f}{full:19.6f}{row}")
+            name = f"{run}-{spin + '_' if spin else ''}{what}-1.pdos"
+            (folder / name).write_text("\n".join(rows) + "\n")
+
+
+# ---- FHI-aims
+
+
+def aims(folder: Path, elements, energy, values, *, mu=-4.5, raw=True, geometry=True) -> np.ndarray:
+    """Write FHI-aims's files, shifted and raw; `values` (atom, l, spin, energy), `energy` absolute. Gives the total."""
+    n_spins = values.shape[2]
+    for k, (element, site) in enumerate(zip(elements, values, strict=True)):
+        for s in range(n_spins):
+            columns = np.column_stack([site[:, s].sum(axis=0), *site[:, s]])
+            part = ("spin_up", "spin_dn")[s] if n_spins == 2 else ""
+            for suffix in ("", "_raw") if raw else ("",):
+                stem = f"atom_proj_dos_{part}" if part or suffix else "atom_projected_dos_"
+                what = f"the chemical potential, mu = {mu:15.6f} eV" if not suffix else "the vacuum level "
+                rows = [
+                    "#  a1b2c3",
+                    f"# Angular momentum resolved density for species {element}as calculated by FHI-aims",
+                ]
+                rows += [
+                    f"# The energy reference for this output is {what}",
+                    "#      Energy (eV)         total dos     l= 0",
+                ]
+                axis = energy if suffix else energy - mu
+                rows += ["".join(f"  {v:16.8f}" for v in (e, *row)) for e, row in zip(axis, columns, strict=True)]
+                (folder / f"{stem}{element}{k + 1:04d}{suffix}.dat").write_text("\n".join(rows) + "\n")
+    total = values.sum(axis=(0, 1)) * 1.02
+    for suffix in ("", "_raw"):
+        rows = ["# total density of states output by FHI-aims"]
+        axis = energy if suffix else energy - mu
+        rows += ["".join(f"  {v:16.8f}" for v in (e, *row)) for e, row in zip(axis, total.T, strict=True)]
+        (folder / f"KS_DOS_total{suffix}.dat").write_text("\n".join(rows) + "\n")
+    if geometry:
+        place = structure(elements) @ CELL
+        rows = ["lattice_vector " + " ".join(f"{v:.8f}" for v in row) for row in CELL]
+        rows += [f"atom {' '.join(f'{v:.8f}' for v in row)} {e}" for row, e in zip(place, elements, strict=True)]
+        (folder / "geometry.in").write_text("\n".join(rows) + "\n")
+    return total

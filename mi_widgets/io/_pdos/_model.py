@@ -196,7 +196,8 @@ def finish(
     ds = xr.Dataset(variables, coords)
     if p.faults:
         warn(f"{file}: {_faults(p.faults)}. Such sites are NaN, their status says why; the others are whole.")
-    history = {"function": "mi_widgets.io.read_pdos", "version": __version__}
+    function = f"mi_widgets.dos.{reader}" if path is None else "mi_widgets.io.read_pdos"
+    history = {"function": function, "version": __version__}
     told = {"path": path.name} if path is not None else {}
     attrs = {
         "title": p.title or f"Projected density of states of {_formula(p.elements)}",

@@ -10,13 +10,12 @@ import numpy as np
 
 from mi_widgets.io._pdos._model import Structure
 from mi_widgets.io._pdos._names import symbol_of
-from mi_widgets.io._pdos._structures import BOHR, read_text
+from mi_widgets.io._pdos._structures import BOHR, HARTREE, read_text
 from mi_widgets.io._pdos._tables import number
 from mi_widgets.io._pdos._xml import refuse_entities
 
 __all__ = ["Beside", "look_beside"]
 
-HARTREE = 27.211386245981
 _MOST_FILES = 40
 _WANTED = {"a1", "a2", "a3", "fermi_energy", "highestOccupiedLevel", "two_fermi_energies", "prefix"}
 

@@ -1,15 +1,21 @@
 """Open projected densities of states, whatever code wrote them."""
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import FileFormatError, ParameterError
+from mi_widgets.errors import FileFormatError, LabelError, ParameterError
 from mi_widgets.io._doors import as_path, guarded, seems
-from mi_widgets.io._pdos import _qe, _vasprun
+from mi_widgets.io._pdos import _aims, _cp2k, _doscar, _qe, _vaspout, _vasprun
+from mi_widgets.io._pdos._levels import check_width
+from mi_widgets.io._pdos._model import Structure
+from mi_widgets.labels import label_structure
 
 __all__ = ["READERS", "Reader", "read_pdos"]
 
@@ -21,7 +27,7 @@ class Reader:
     Attributes
     ----------
     read : callable
-        ``read(path) -> Dataset``; may raise anything on a damaged file.
+        ``read(path[, width=][, structure=]) -> Dataset``; may raise anything on a damaged file.
     takes : callable
         Whether a path is such a file by its name or its first lines, or a folder that holds such files.
     text : str
@@ -36,7 +42,12 @@ class Reader:
 #: Name -> reader; the first that takes a file opens it.
 READERS: dict[str, Reader] = {
     "vasprun": Reader(_vasprun.read, _vasprun.takes, "VASP: vasprun.xml, vasprun.xml.gz"),
+    "vaspout": Reader(_vaspout.read, _vaspout.takes, "VASP: vaspout.h5"),
+    "doscar": Reader(_doscar.read, _doscar.takes, "VASP: DOSCAR, with PROCAR where it has no sites"),
+    "lobster": Reader(_doscar.read_lobster, _doscar.lobster_takes, "LOBSTER: DOSCAR.lobster"),
     "projwfc": Reader(_qe.read, _qe.takes, "Quantum ESPRESSO: a folder or prefix of prefix.pdos_atm#1(Mg)_wfc#2(p)"),
+    "cp2k": Reader(_cp2k.read, _cp2k.takes, "CP2K: run-k1-1.pdos, run-ALPHA_list1-1.pdos"),
+    "aims": Reader(_aims.read, _aims.takes, "FHI-aims: atom_projected_dos_Mg0001.dat, atom_proj_dos_spin_upMg0001.dat"),
 }
 # Of one run of VASP, the fullest file is read; others may stand beside it.
 _SAME_RUN = ("vasprun", "vaspout", "doscar")
@@ -45,6 +56,9 @@ _SAME_RUN = ("vasprun", "vaspout", "doscar")
 def read_pdos(
     path: str | os.PathLike[str],
     format: str | None = None,  # noqa: A002 - the word that readers of other packages use
+    *,
+    width: float = 0.2,
+    structure: xr.Dataset | None = None,
 ) -> xr.Dataset:
     r"""Read the densities of states that a code has projected on atoms and orbitals.
 
@@ -54,10 +68,16 @@ def read_pdos(
     Parameters
     ----------
     path : path-like
-        A file, or the folder of a run. For Quantum ESPRESSO the folder, the prefix (``"run/mgo"``) or any one of
-        projwfc.x's tables.
-    format : {"vasprun", "projwfc"}, optional
+        A file, or the folder of a run; where a code writes a file for each site, any one of them. For Quantum ESPRESSO
+        also the prefix (``"run/mgo"``).
+    format : {"vasprun", "vaspout", "doscar", "lobster", "projwfc", "cp2k", "aims"}, optional
         By default names and first lines decide.
+    width : float
+        Standard deviation (eV) of the Gaussian that each state becomes where the file holds single states: CP2K, and
+        PROCAR beside a DOSCAR without sites.
+    structure : xarray.Dataset, optional
+        The atoms, as `mi_widgets.structure.read_structure` gives them, instead of those found beside the file. CP2K's
+        files hold kinds and no atoms: with it, each atom has the mean of its kind.
 
     Returns
     -------
@@ -86,7 +106,10 @@ def read_pdos(
     DataError
         There are no projections; energies do not rise or differ from file to file; weights of k points are missing.
     ParameterError
-        `format` is unknown, `path` is none, or a folder holds several runs.
+        `format` is unknown, `width` is no positive number, `path` is none, a folder holds several runs, or `structure`
+        has other atoms than the file.
+    LabelError
+        `structure` is no structure.
 
     Warns
     -----
@@ -108,10 +131,41 @@ def read_pdos(
         raise ParameterError(f"format must be one of {', '.join(map(repr, READERS))}; got {format!r}.")
     if str(path).startswith(("http://", "https://", "ftp://")):
         raise FileFormatError(f"{path} is an address on the web. Download the file, then give its path.")
+    check_width(width, "read_pdos")
+    atoms = None if structure is None else _atoms(structure)
     name = format or _reader_name(file)
-    there = file if file.exists() else file.parent
-    ds: xr.Dataset = guarded(there, name, lambda: READERS[name].read(file))
-    return ds
+    if not file.exists() and not READERS[name].takes(file):
+        raise FileFormatError(f"there is no file {str(file)!r} (looked in {Path.cwd()}).")
+    read = READERS[name].read
+    known = inspect.signature(read).parameters
+    options: dict[str, Any] = {k: v for k, v in (("width", width), ("structure", atoms)) if k in known}
+    ds: xr.Dataset = guarded(file if file.exists() else file.parent, name, lambda: read(file, **options))
+    return ds if atoms is None else _with_atoms(ds, atoms)
+
+
+def _atoms(structure: Any) -> Structure:
+    good = isinstance(structure, xr.Dataset) and {"position", "cell", "pbc", "element"} <= set(structure.variables)
+    if not good or structure["position"].dims != ("atom", "axis"):
+        raise LabelError(
+            "read_pdos: structure must be a Dataset of one structure. Write structure=structure.read_structure(path)."
+        )
+    pbc = [bool(p) for p in structure["pbc"].values]
+    return Structure(
+        [str(e) for e in structure["element"].values], np.asarray(structure["position"].values, dtype=float),
+        np.asarray(structure["cell"].values, dtype=float), (pbc[0], pbc[1], pbc[2]),
+    )  # fmt: skip
+
+
+def _with_atoms(ds: xr.Dataset, atoms: Structure) -> xr.Dataset:
+    """Replace the structure."""
+    names = [str(e) for e in ds["element"].values]
+    if len(names) != len(atoms.elements) or any(a != b for a, b in zip(names, atoms.elements, strict=True) if a != "X"):
+        raise ParameterError(
+            f"read_pdos: structure has {len(atoms.elements)} atoms, the file {len(names)} sites, or other elements."
+        )
+    made = label_structure(atoms.position, atoms.elements, cell=atoms.cell, pbc=atoms.pbc)
+    old = [n for n in ("position", "cell", "pbc", "element", "axis", "cell_vector") if n in ds.variables]
+    return made.merge(ds.drop_vars(old)).assign_attrs(ds.attrs)
 
 
 def _reader_name(file: Path) -> str:

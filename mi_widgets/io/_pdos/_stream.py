@@ -2,13 +2,13 @@
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from mi_widgets.errors import FileFormatError
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "lines"]
 
 _CHUNK = 1 << 20
 _UNPACKED = 200  # times the size of an archive; numbers come to 20
@@ -75,6 +75,14 @@ class Stream:
 
     def _fill(self, keep: int) -> bool:
         """Read on, dropping what lies before `keep`."""
+        chunk = self.chunk()
+        self._buffer = self._buffer[keep:] + chunk
+        self._before += keep
+        self._at -= keep
+        return bool(chunk)
+
+    def chunk(self) -> bytes:
+        """The next piece of the file; empty at its end."""
         try:
             chunk = self._stream.read(_CHUNK)
         except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -82,7 +90,19 @@ class Stream:
         self._left -= len(chunk)
         if self._left < 0:
             raise FileFormatError(f"{self._path.name} unpacks to more than {_UNPACKED} times its size. It is not read.")
-        self._buffer = self._buffer[keep:] + chunk
-        self._before += keep
-        self._at -= keep
-        return bool(chunk)
+        return chunk
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Lines of a file, compressed or not, without their ends; FileFormatError where it has none."""
+    with Stream(path) as stream:
+        rest = b""
+        while chunk := stream.chunk():
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from whole
+            if len(rest) > _CHUNK:
+                raise FileFormatError(
+                    f"{path.name} has a line of more than {_CHUNK >> 20} MB: it is no table of numbers."
+                )
+        if rest:
+            yield rest

@@ -10,9 +10,10 @@ from mi_widgets.io._pdos._model import Structure, warn
 from mi_widgets.io._pdos._names import symbol_of
 from mi_widgets.io._pdos._tables import number
 
-__all__ = ["BOHR", "agree", "first_structure", "read_geometry", "read_poscar", "read_text"]
+__all__ = ["BOHR", "HARTREE", "agree", "first_structure", "read_geometry", "read_poscar", "read_text"]
 
 BOHR = 0.529177210544
+HARTREE = 27.211386245981
 _MOST = 20_000_000  # bytes of a file that is no table
 
 

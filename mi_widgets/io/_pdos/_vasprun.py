@@ -30,22 +30,32 @@ _TAGS = re.compile(rb"</?[rv]>")
 
 
 def takes(path: Path) -> bool:
-    """Whether a name is that of a vasprun.xml, compressed or not."""
-    name = path.name.lower()
-    return path.is_file() and "vasprun" in name and name.endswith((".xml", ".xml.gz"))
+    """Whether this is a vasprun.xml, compressed or not, or a folder that holds one."""
+    file = _inside(path)
+    return file is not None and "vasprun" in file.name.lower() and file.name.lower().endswith((".xml", ".xml.gz"))
+
+
+def _inside(path: Path) -> Path | None:
+    """The file itself, or the one of a folder."""
+    if path.is_dir():
+        return next((path / name for name in ("vasprun.xml", "vasprun.xml.gz") if (path / name).is_file()), None)
+    return path if path.is_file() else None
 
 
 def read(path: Path) -> xr.Dataset:
     """Read vasprun.xml or vasprun.xml.gz; see `mi_widgets.io.read_pdos`."""
-    run = _Run(path)
+    file = _inside(path)
+    if file is None:
+        raise FileFormatError(f"{path.name} holds no vasprun.xml.")
+    run = _Run(file)
     if 0 not in run.total:
         raise DataError(
-            f"{path.name} has no density of states{run.ended}. A run of VASP that has finished writes one; set "
+            f"{file.name} has no density of states{run.ended}. A run of VASP that has finished writes one; set "
             "LORBIT = 11 in INCAR for the projections."
         )
     if not run.fields:
-        raise no_sites(path.name, run.ended)
-    return finish(_projections(run, path.name), path=path, reader="vasprun")
+        raise no_sites(file.name, run.ended)
+    return finish(_projections(run, file.name), path=path, reader="vasprun")
 
 
 def read_structure(path: Path) -> Structure | None:
