@@ -1,8 +1,10 @@
 """Structures and trajectories: reading, converting, and what is computed from the positions of atoms."""
 
+from mi_widgets.structure.arrhenius import fit_arrhenius
 from mi_widgets.structure.convert import from_ase, from_pymatgen, to_ase, to_pymatgen
+from mi_widgets.structure.diffusion import diffusion_coefficient
 from mi_widgets.structure.distributions import adf, rdf
-from mi_widgets.structure.dynamics import diffusion_coefficient, fit_arrhenius, msd, unwrap
+from mi_widgets.structure.dynamics import msd, unwrap
 from mi_widgets.structure.neighbors import coordination, coordination_labels, neighbor_list
 from mi_widgets.structure.read import read_structure, read_trajectory
 from mi_widgets.structure.rings import king_rings

@@ -8,7 +8,7 @@ from scipy import fft, signal
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.structure._check import check_structure, finish, group_atoms
-from mi_widgets.structure.dynamics import _mass, spacing_of, unwrap
+from mi_widgets.structure._motion import mass_of, spacing_of, unwrapped_position
 
 __all__ = ["vdos"]
 
@@ -102,7 +102,7 @@ def vdos(
     length = n if resolution is None else min(n, int(np.ceil(_HANN / (step * resolution))))
     if resolution is not None and _HANN / (step * resolution) > n * 1.001:
         raise ParameterError(f"{who}: this run resolves {_HANN / (n * step):.3g} {units}; {resolution} is finer.")
-    weight = xr.DataArray(_mass(trajectory), dims="atom")
+    weight = xr.DataArray(mass_of(trajectory), dims="atom")
     velocity = velocity - (velocity * weight).sum("atom") / weight.sum()
     power = xr.apply_ufunc(
         _power, velocity, input_core_dims=[["frame", "axis"]], output_core_dims=[["frequency"]], dask="parallelized",
@@ -116,8 +116,8 @@ def vdos(
     if derived:
         table = table * _undamped(frequency * step)
     total = table.isel(species=0).sum("frequency") * (frequency[1] - frequency[0])
-    if not hasattr(total.data, "dask") and not (np.isfinite(total.item()) and total.item() > 0):
-        raise DataError(f"{who}: nothing moves, or velocities are not finite; the spectrum is not defined.")
+    if not hasattr(total.data, "dask") and not total.item() > 0:
+        raise DataError(f"{who}: nothing moves; the spectrum is not defined.")
     labelled = (table / total).assign_coords(
         species=("species", ["all", *map(str, names)], {"long_name": by}),
         frequency=("frequency", frequency, {"units": units, "long_name": "frequency"}),
@@ -134,7 +134,9 @@ def _velocities(trajectory: xr.Dataset) -> tuple[xr.DataArray, bool]:
     """Velocities in any unit, and whether they come from positions."""
     derived = "velocity" not in trajectory
     if derived:
-        position = unwrap(trajectory)["position"].reset_coords(drop=True).drop_vars("frame", errors="ignore")
+        position = (
+            unwrapped_position(trajectory, who="vdos").reset_coords(drop=True).drop_vars("frame", errors="ignore")
+        )
         velocity = position.shift(frame=-1) - position.shift(frame=1)
         velocity = velocity.isel(frame=slice(1, -1))
     else:
@@ -152,6 +154,8 @@ def _undamped(phase: np.ndarray) -> np.ndarray:
 
 def _power(velocity: np.ndarray, *, length: int) -> np.ndarray:
     """Power spectrum of (..., n_frames, 3), summed over axes, averaged over half-overlapping parts."""
+    if not np.isfinite(velocity).all():
+        raise DataError("vdos: velocities (or positions) are not finite; leave those atoms out with isel(atom=...).")
     n = velocity.shape[-2]
     window = signal.windows.hann(length, sym=False)[:, None]
     starts = np.linspace(0, n - length, max(round(2 * n / length) - 1, 1)).astype(int)

@@ -1,4 +1,4 @@
-"""Displacements, diffusion and Arrhenius' law, beside sums by hand and the truth."""
+"""Displacements, beside sums by hand and the truth."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import xarray as xr
 
 from mi_widgets import structure
 from mi_widgets.datasets import make_diffusing_atoms
-from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.errors import DataError, LabelError
 from mi_widgets.labels import label_structure
 
 
@@ -75,99 +75,21 @@ def test_lazy_msd_computes_nothing(run: xr.Dataset, chunked, counting) -> None:
         assert count.n == 1
 
 
-def test_interval_of_the_diffusion_coefficient_holds_the_truth() -> None:
-    """95 % intervals of 60 runs, two species each: 114 of 120 are expected, 107 is five in a thousand."""
-    inside, ratio = [], []
-    for seed in range(60):
-        run = make_diffusing_atoms(n_atoms=8, n_frames=800, seed=100 + seed)
-        found = structure.diffusion_coefficient(run)
-        low, high = found.diffusion_coefficient_low, found.diffusion_coefficient_high
-        inside.extend(((low < run.true_diffusion) & (run.true_diffusion < high)).values)
-        ratio.extend((found.diffusion_coefficient / run.true_diffusion).values)
-    assert 107 <= sum(inside) <= 120
-    assert np.mean(ratio) == pytest.approx(1.0, abs=4 * np.std(ratio) / np.sqrt(len(ratio)))
-
-
-def test_error_holds_where_atoms_move_together() -> None:
-    """Ten atoms on one path know no more than one: the scatter over atoms would say a third of the error."""
-    inside = 0
-    for seed in range(40):
-        run = make_diffusing_atoms(n_atoms=1, n_frames=800, seed=seed)
-        many = run.isel(atom=[0] * 10).assign_coords(atom=np.arange(10))
-        found = structure.diffusion_coefficient(many)
-        low, high = (float(found[f"diffusion_coefficient_{k}"][0]) for k in ("low", "high"))
-        inside += low < 0.5 < high
-    assert inside >= 34  # of 38 expected
-
-
-def test_caged_atoms_show_in_the_exponent() -> None:
-    rng = np.random.default_rng(0)
-    cage = label_structure(
-        5 + 0.1 * rng.standard_normal((500, 10, 3)), ["Ar"] * 10, cell=np.eye(3) * 10, time=np.arange(500.0)
-    )
-    found = structure.diffusion_coefficient(cage)
-    assert abs(float(found.exponent[0])) < 0.1
-
-
-def test_units_do_not_matter() -> None:
-    run = make_diffusing_atoms(n_atoms=6, n_frames=400)
-    in_ps = run.assign_coords(time=("frame", run.time.values / 1000, {"units": "ps"}))
-    a, b = structure.diffusion_coefficient(run), structure.diffusion_coefficient(in_ps)
-    np.testing.assert_allclose(a.diffusion_coefficient, b.diffusion_coefficient)
-
-
-def test_what_diffusion_refuses() -> None:
-    run = make_diffusing_atoms(n_atoms=4, n_frames=200)
-    with pytest.raises(LabelError, match="no time"):
-        structure.diffusion_coefficient(run.drop_vars("time"))
-    with pytest.raises(DataError, match="10 frames"):
-        structure.diffusion_coefficient(run.isel(frame=slice(50)))
-    with pytest.raises(ParameterError, match="inside a block"):
-        structure.diffusion_coefficient(run, fit=(100.0, 1900.0))
-    with pytest.raises(ParameterError, match="n_blocks"):
-        structure.diffusion_coefficient(run, n_blocks=2)
+def test_what_msd_and_unwrap_refuse(run: xr.Dataset, chunked) -> None:
     with pytest.raises(DataError, match="equal times"):
         structure.msd(run.isel(frame=[0, 1, 5, 6]))
-    with pytest.raises(LabelError, match="frame"):
-        structure.msd(run.isel(frame=0))
-
-
-def test_arrhenius_finds_energy_and_covers_it() -> None:
-    temperature = np.array([800.0, 1000.0, 1300.0, 1700.0, 2200.0])
-    truth = 30.0 * np.exp(-0.9 / (8.617333262e-5 * temperature))
-    rng = np.random.default_rng(3)
-    noisy = xr.DataArray(
-        truth * (1 + 0.05 * rng.standard_normal((400, 5))),
-        dims=("sample", "temperature"), coords={"temperature": temperature}, attrs={"units": "angstrom**2/ps"},
-    )  # fmt: skip
-    found = structure.fit_arrhenius(noisy, noisy * 0.05)
-    z = (found.activation_energy - 0.9) / found.activation_energy_stderr
-    assert 0.62 < float((np.abs(z) < 1).mean()) < 0.80  # 68 %, and more where errors are widened
-    assert float(found.activation_energy.mean()) == pytest.approx(0.9, abs=0.01)
-    assert float(found.prefactor.median()) == pytest.approx(30.0, rel=0.05)
-    assert float(found.reduced_chi_squared.mean()) == pytest.approx(1.0, abs=0.15)
-    inside = (found.activation_energy_low < 0.9) & (found.activation_energy_high > 0.9)
-    assert 0.93 <= float(inside.mean()) <= 1.0
-    bare = structure.fit_arrhenius(noisy)
-    inside = (bare.activation_energy_low < 0.9) & (bare.activation_energy_high > 0.9)
-    assert 0.92 <= float(inside.mean()) <= 0.98
-
-
-def test_arrhenius_matches_numpy() -> None:
-    temperature = np.array([500.0, 700.0, 900.0, 1100.0])
-    rate = np.array([0.01, 0.2, 1.1, 3.0])
-    da = xr.DataArray(rate, dims="temperature", coords={"temperature": temperature})
-    p, cov = np.polyfit(1 / (8.617333262e-5 * temperature), np.log(rate), 1, cov=True)
-    found = structure.fit_arrhenius(da)
-    assert float(found.activation_energy) == pytest.approx(-p[0])
-    assert float(found.activation_energy_stderr) == pytest.approx(np.sqrt(cov[0, 0]))
-
-
-def test_what_arrhenius_refuses() -> None:
-    da = xr.DataArray([1.0, -1.0, 2.0], dims="temperature", coords={"temperature": [300.0, 400.0, 500.0]})
-    with pytest.raises(DataError, match="three"):
-        structure.fit_arrhenius(da)
-    with pytest.raises(DataError, match="kelvin"):
-        structure.fit_arrhenius(da.assign_coords(temperature=[-1.0, 1.0, 2.0]))
-    with pytest.raises(LabelError, match="temperature"):
-        structure.fit_arrhenius(da.rename(temperature="t"))
+    for work in (structure.msd, structure.unwrap):
+        with pytest.raises(LabelError, match="frame"):
+            work(run.isel(frame=0))
+        with pytest.raises(LabelError, match="no 'cell'"):
+            work(run.drop_vars("cell"))
+        for bad, what in ((np.zeros((3, 3)), "cell vector there is zero"), (np.ones((3, 3)), "lie in a plane")):
+            flat = run.assign(cell=(("cell_vector", "axis"), bad))
+            with pytest.raises(DataError, match=what):
+                work(flat)
+            with pytest.raises(DataError, match=what):
+                work(chunked(flat)).compute()
+    gap = run.assign(position=run.position.where(run.frame != 7))
+    for ds in (gap, chunked(gap)):
+        with pytest.raises(DataError, match="not finite"):
+            structure.msd(ds).compute()
