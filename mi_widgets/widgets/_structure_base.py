@@ -25,7 +25,7 @@ from mi_widgets.widgets._structure_stage import StructureStage
 __all__ = ["StructureBase"]
 
 _LOOK = ("style", "size", "cell", "legend", "projection", "background", "height")
-_MOST_LABELS = 3000
+_MOST_LABELS, _MOST_FRAMES = 3000, 32
 
 
 class StructureBase(Explorer):
@@ -39,6 +39,7 @@ class StructureBase(Explorer):
     _chosen: list[int] = []  # noqa: RUF012 - replaced, never changed in place
     _extra: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}  # noqa: RUF012
     _orientation: list[float] | None = None
+    _asked: list[Any] | None = None  # display and number of the question for a frame that is being answered
 
     def view(self, name: str) -> None:
         """Turn to a view; the public class says which."""
@@ -153,7 +154,8 @@ class StructureBase(Explorer):
         return {"look": {k: self.params[k] for k in _LOOK}}
 
     def _frame_part(self) -> dict[str, Any]:
-        return {"frame": {"i": self._i, "n": self.frames.n_frames, "text": self.frames.frame_text(self._i)}}
+        text = self.frames.frame_text(self._i)
+        return {"frame": {"i": self._i, "n": self.frames.n_frames, "text": text, "to": self._asked}}
 
     def _camera_part(self) -> dict[str, Any]:
         kept = self._orientation
@@ -298,17 +300,24 @@ class StructureBase(Explorer):
             if isinstance(given, list) and len(given) == 16 and np.isfinite(np.array(given, dtype=float)).all():
                 self._orientation = [float(v) for v in given]
         elif kind == "frame" and self.frames.moving:
-            i = int(np.clip(int(message.get("i", 0)), 0, self.frames.n_frames - 1))
-            try:
-                if i == self._i:
-                    self.stage.draw(self._frame_part(), {})
-                self.selection = self.selection | {"frame": self.frames.frames[i].item()}
-            finally:
-                if self._i != i:  # it could not be read; the player must not wait for it
-                    self.stage.draw(self._frame_part(), {})
+            last = self.frames.n_frames - 1
+            for i, number in list(message.get("wanted", []))[:_MOST_FRAMES]:
+                self.guard(self._go_to)(min(max(int(i), 0), last), [str(message.get("vid")), int(number)])
         elif kind in ("flat", "failed"):
             self._flat_asked = True
             self._show_flat()
+
+    def _go_to(self, i: int, asked: list[Any]) -> None:
+        """Show a frame that the player of a page has asked for; it gets one answer in any case."""
+        self._asked = asked
+        try:
+            if i == self._i:
+                self.stage.draw(self._frame_part(), {})
+            self.selection = self.selection | {"frame": self.frames.frames[i].item()}
+        finally:
+            if self._i != i:  # it could not be read; the player must not wait for it
+                self.stage.draw(self._frame_part(), {})
+            self._asked = None
 
     def _point(self, atoms: list[int], add: bool) -> None:
         """Choose atoms; one that is chosen already is let go by adding it once more."""

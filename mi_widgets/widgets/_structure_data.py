@@ -81,7 +81,7 @@ class Frames:
         part = self.ds[[n for n in dict.fromkeys(names) if n != "atom"]]
         part = part.isel({d: i for d in ("frame",) if d in part.dims}).drop_attrs(deep=False)
         try:
-            part = part.load()
+            part = _load(part)
         except MIWidgetsError:
             raise
         except Exception as error:
@@ -97,7 +97,7 @@ class Frames:
         """Frame `i` with every array over its atoms, for an expression."""
         keep = [n for n in per_atom(self.ds) if n in self.ds.variables]
         part = self.ds[list(dict.fromkeys(["position", *keep]))]
-        return part.isel({d: i for d in ("frame",) if d in part.dims}).load()
+        return _load(part.isel({d: i for d in ("frame",) if d in part.dims}))
 
     def values(self, labels: list[Any]) -> list[int]:
         """Positions of atoms from their labels.
@@ -150,3 +150,12 @@ class Frames:
             time = self.ds["time"]
             return f"{i + 1} / {self.n_frames:,} · {float(time[i]):g} {time.attrs.get('units', '')}"
         return f"{i + 1} / {self.n_frames:,}"
+
+
+def _load(part: xr.Dataset) -> xr.Dataset:
+    """The same in memory. One frame is read here: to wake dask's threads takes longer, unless the user chose some."""
+    if not part.chunks:
+        return part.load()
+    from dask.base import get_scheduler
+
+    return part.load() if get_scheduler() is not None else part.load(scheduler="synchronous")

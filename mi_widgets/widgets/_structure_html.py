@@ -27,7 +27,10 @@ const model = {
   on: (_, f) => ears.add(f), off: (_, f) => ears.delete(f),
   send(m) {
     if (m.k === "ready") say(SAVED.state);
-    if (m.k === "frame") say(SAVED.frames[m.i]);
+    if (m.k === "frame") for (const [i, seq] of m.wanted) {
+      const { parts, ...rest } = SAVED.frames[i];
+      say({ ...rest, parts: { ...parts, frame: { ...parts.frame, to: [m.vid, seq] } } });
+    }
     if (m.k === "pick") {
       const a = m.atom, one = a === null ? [] : [a];
       if (!m.shift) chosen = one;

@@ -53,8 +53,8 @@ class StructurePage {
     this.tip = make("div", { className: "mi-tip", hidden: true });
     this.legend = make("div", { className: "mi-legend" });
     this.box = make("div", { className: "mi-stage-box" }, this.stageEl, this.legend, this.tip);
-    this.player = this.makePlayer();
-    el.append(this.note, this.box, this.player);
+    this.player = new Player(this);
+    el.append(this.note, this.box, this.player.el);
     this.listen = (msg, buffers) => { try { this.receive(msg, buffers); } catch (error) { this.fail(error); } };
     model.on("msg:custom", this.listen);
     this.resized = new ResizeObserver(() => this.fit());
@@ -71,7 +71,7 @@ class StructurePage {
       if (this.closed) return;
       if (NGL) try { this.three = new Stage3D(NGL, this.stageEl); } catch (error) { this.flat(`The 3-D view could not start: ${error.message}`); }
       if (this.three) this.listenToMouse();
-      this.model.send({ k: "ready", vid: this.id });
+      this.send({ k: "ready" });
     } finally { clearTimeout(late); if (!this.isFlat) this.say(""); }
   }
   async laidOut() { while (!this.closed && !(this.el.isConnected && this.el.clientWidth)) await new Promise((r) => setTimeout(r, 30)); }
@@ -79,14 +79,21 @@ class StructurePage {
     this.isFlat = true;
     this.box.hidden = true;
     this.legend.classList.add("mi-legend-beside");
-    this.el.insertBefore(this.legend, this.player);
+    this.el.insertBefore(this.legend, this.player.el);
     this.say(`${text} The projections show the same atoms, colours and selection.`, true);
-    this.model.send({ k: "flat", vid: this.id, text });
+    this.send({ k: "flat", text });
     return null;
   }
   fail(error) {
     this.say(`The view failed in the page: ${error.message ?? error}. Run the cell again; the projections still work.`, true);
-    this.model.send({ k: "failed", vid: this.id, text: String(error.stack ?? error) });
+    this.send({ k: "failed", text: String(error.stack ?? error) });
+  }
+  // After a restart of the kernel nothing can be sent any more: say so where the user looks.
+  send(message, buffers) {
+    try { this.model.send({ ...message, vid: this.id }, undefined, buffers); return true; } catch {
+      if (!this.closed) this.say("The kernel of this view is gone. Run the cell again.", true);
+      return false;
+    }
   }
   say(text, bad = false) { this.note.textContent = text; this.note.hidden = !text; this.note.classList.toggle("mi-bad", bad); }
   fit() { if (this.three && this.box.clientWidth) { this.three.stage.handleResize(); this.three.viewer.requestRender(); } }
@@ -95,15 +102,23 @@ class StructurePage {
     if (msg.vid && msg.vid !== this.id) return;
     if (msg.k === "image") this.takeImage(msg);
     if (msg.k !== "state") return;
+    if (!msg.parts.frame) this.player.flush();
+    else if (this.player.keeps(msg, buffers)) return;
+    this.take(msg, buffers);
+  }
+  take(msg, buffers) {
     (msg.bufs ?? []).forEach((name, i) => { this.data[name] = typed(name, buffers[i]); });
-    const p = msg.parts, t = this.three;
+    const p = msg.parts;
     Object.assign(this.info, p);
-    if (p.sites) Object.assign(this.data, { cell: p.sites.cell });
+    if (p.sites) this.data.cell = p.sites.cell;
     if ("labels" in p) this.data.labels = p.labels;
-    if (p.frame) this.showFrame(p.frame);
     if (p.colors || p.look) this.showLegend();
     if (p.look?.height) this.box.style.height = `${p.look.height}px`;
-    if (!t || !this.data.position) return;
+    if (this.three && this.data.position) this.draw(p);
+    if (p.frame) this.player.show(p.frame);
+  }
+  draw(p) {
+    const t = this.three;
     t.data = this.data;
     if (p.look) { t.setLook(p.look); this.fit(); }
     if (p.sites || p.look) { t.redraw(); }
@@ -127,13 +142,13 @@ class StructurePage {
       this.down = null;
       if (!from || !this.data.position || Math.hypot(e.clientX - from[0], e.clientY - from[1]) > 4) return;
       const found = this.three.pick(...spot(e));
-      this.model.send({ k: "pick", vid: this.id, atom: found ? found.atom : null, shift: e.shiftKey || e.ctrlKey || e.metaKey });
+      this.send({ k: "pick", atom: found ? found.atom : null, shift: e.shiftKey || e.ctrlKey || e.metaKey });
     }, true);
     el.addEventListener("pointermove", (e) => { if (!e.buttons) { this.over = [spot(e), e]; this.overSoon ??= requestAnimationFrame(() => this.hover()); } else this.tip.hidden = true; });
     el.addEventListener("pointerleave", () => { this.over = null; this.tip.hidden = true; });
     // The wheel scrolls the notebook until the view has been clicked.
     el.addEventListener("wheel", (e) => { if (document.activeElement !== el && el.getRootNode().activeElement !== el && !e.ctrlKey) e.stopPropagation(); }, true);
-    this.three.stage.viewerControls.signals.changed.add(() => { clearTimeout(this.moved); this.moved = setTimeout(() => this.model.send({ k: "camera", vid: this.id, orientation: this.three.orientation() }), 250); });
+    this.three.stage.viewerControls.signals.changed.add(() => { clearTimeout(this.moved); this.moved = setTimeout(() => this.send({ k: "camera", orientation: this.three.orientation() }), 250); });
   }
   hover() {
     this.overSoon = null;
@@ -172,65 +187,22 @@ class StructurePage {
     this.legend.replaceChildren(...rows);
   }
 
-  // ---- player ------------------------------------------------------------------------------------------------
-  makePlayer() {
-    const button = (text, title, act) => make("button", { textContent: text, title, ariaLabel: title, onclick: act, type: "button" });
-    this.play = button("▶", "Play or pause", () => this.toggle());
-    this.slide = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, title: "Frame", ariaLabel: "Frame" });
-    this.slide.oninput = () => this.ask(Number(this.slide.value));
-    this.where = make("span", { className: "mi-player-text" });
-    this.rate = make("select", { title: "Frames per second", ariaLabel: "Frames per second" }, ...[1, 2, 5, 10, 20, 30, 60].map((v) => make("option", { value: v, textContent: `${v}/s`, selected: v === 20 })));
-    this.loop = make("input", { type: "checkbox", checked: true });
-    const loop = make("label", { title: "Begin again after the last frame" }, this.loop, " loop");
-    return make("div", { className: "mi-player", hidden: true }, button("|◂", "First frame", () => this.ask(0)), button("◂", "One frame back", () => this.step(-1)),
-      this.play, button("▸", "One frame forth", () => this.step(1)), this.slide, this.where, this.rate, loop);
-  }
-  showFrame({ i, n, text }) {
-    this.player.hidden = n < 2;
-    this.slide.max = n - 1;
-    if (!this.isAsking || this.isAsking === i + 1) this.slide.value = i;
-    this.where.textContent = text;
-    this.at = i;
-    this.frames = n;
-    this.isAsking = 0;
-    if (this.next !== undefined) { const next = this.next; this.next = undefined; this.ask(next); }
-    else if (this.playing) { clearTimeout(this.timer); this.timer = setTimeout(() => this.advance(), Math.max(0, 1000 / this.rate.value - (performance.now() - this.asked))); }
-  }
-  ask(i) {                                                   // one question at a time: a slow kernel is never flooded
-    if (this.isAsking && performance.now() - this.asked < 5000) { this.next = i; return; }
-    this.isAsking = i + 1;
-    this.asked = performance.now();
-    this.model.send({ k: "frame", vid: this.id, i });
-  }
-  step(by) { this.ask(Math.min(this.frames - 1, Math.max(0, (this.at ?? 0) + by))); }
-  toggle() {
-    this.playing = !this.playing;
-    this.play.textContent = this.playing ? "❚❚" : "▶";
-    this.three?.coarse(this.playing);
-    if (this.playing) this.advance();
-  }
-  advance() {
-    if (!this.playing || this.closed) return;
-    if (this.at + 1 >= this.frames && !this.loop.checked) { this.toggle(); return; }
-    this.ask((this.at + 1) % this.frames);
-  }
-
   takeImage({ rid, download }) {
-    if (!this.three) { this.model.send({ k: "image", rid, text: "there is no 3-D view in this page." }); return; }
+    if (!this.three) { this.send({ k: "image", rid, text: "there is no 3-D view in this page." }); return; }
     this.three.image().then(async (blob) => {
       if (download) { const a = make("a", { href: URL.createObjectURL(blob), download }); document.body.append(a); a.click(); a.remove(); }
-      else this.model.send({ k: "image", rid }, undefined, [await blob.arrayBuffer()]);
+      else this.send({ k: "image", rid }, [await blob.arrayBuffer()]);
     });
   }
   close() {
     this.closed = true;
-    this.playing = false;
-    clearTimeout(this.timer);
+    this.player.playing = false;
     clearTimeout(this.moved);
+    cancelAnimationFrame(this.overSoon);
     this.model.off("msg:custom", this.listen);
     this.resized.disconnect();
     this.three?.dispose();
-    try { this.model.send({ k: "gone", vid: this.id }); } catch { /* the widget is gone as well */ }
+    this.send({ k: "gone" });
   }
 }
 

@@ -24,20 +24,6 @@ function inverse(m) {
   return Array.from({ length: 16 }, (_, n) => rows[n % 4][4 + (n >> 2)]);
 }
 
-// Where the processor draws in place of a graphics card, smooth edges cost more than all the rest.
-function isSlow() {
-  const gl = document.createElement("canvas").getContext("webgl"), info = gl?.getExtension("WEBGL_debug_renderer_info");
-  const name = String((info && gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) ?? "");
-  gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|software|basic render/i.test(name);
-}
-function withoutSmoothing(slow, make) {
-  const proto = HTMLCanvasElement.prototype, real = proto.getContext;
-  if (!slow) return make();
-  proto.getContext = function (kind, more) { return real.call(this, kind, String(kind).includes("webgl") ? { ...more, antialias: false } : more); };
-  try { return make(); } finally { proto.getContext = real; }
-}
-
 // A buffer with room to spare: a frame of a trajectory has a few bonds more or fewer than the one before.
 class Pool {
   constructor(NGL, stage, kind, options = {}) { Object.assign(this, { NGL, stage, kind, options, room: 0, n: 0 }); }
@@ -66,6 +52,7 @@ class Pool {
     shape.addBuffer(this.buffer);
     this.component = this.stage.addComponentFromObject(shape);
     this.component.addRepresentation("buffer", this.options.params ?? {});
+    if (this.options.slow) lightSimply(this.buffer.group);
   }
 }
 
@@ -82,7 +69,7 @@ class Stage3D {
       "drag-ctrl-shift-left"]) this.stage.mouseControls.remove(name);
     this.stage.pickingBehavior?.dispose?.();                // picking is done here, from the spheres themselves
     this.stage.keyBehavior?.dispose?.();
-    const pool = (kind, name, params, exact) => new Pool(NGL, this.stage, kind, { name, params, exact });
+    const pool = (kind, name, params, exact) => new Pool(NGL, this.stage, kind, { name, params, exact, slow: this.slow });
     this.atoms = pool("sphere", "atoms");
     this.sticks = pool("cylinder", "bonds");
     this.frame = pool("cylinder", "cell", {}, true);
@@ -153,7 +140,13 @@ class Stage3D {
     const radius = new Float32Array(n).fill(Math.max(0.03, 0.0024 * this.extent()));
     this.frame.set(n, { position1: p1, position2: p2, color, color2: color.slice(), radius });
     const shown = n ? cell.map((v, k) => [v, "abc"[k], AXES[k]]).filter(([v]) => v.some((x) => Math.abs(x) > 1e-6)) : [];
-    this.drawText("axes", shown.map(([v]) => v.map((x) => 1.04 * x)), shown.map(([, t]) => t), shown.map(([, , c]) => c), 0.05 * this.extent() + 1);
+    this.drawText("axes", shown.map(([v]) => v.map((x) => 1.04 * x)), shown.map(([, t]) => t), shown.map(([, , c]) => c), this.textSize());
+  }
+  // In steps that are far apart: another size is another text, and that with every frame of a trajectory.
+  textSize() {
+    const size = 0.05 * this.extent() + 1;
+    if (!this.text || Math.abs(size / this.text - 1) > 0.2) this.text = size;
+    return this.text;
   }
   extent() {
     const { position } = this.data;
@@ -162,12 +155,14 @@ class Stage3D {
     return Number.isFinite(high - low) ? high - low : 1;
   }
   drawText(name, points, text, colors, size, params = {}) {
-    const key = JSON.stringify([points, text, size]), old = this.texts.get(name);
-    if (old && old.key === key) return;                      // text costs more than all atoms
-    if (old) this.stage.removeComponent(old);
+    const key = JSON.stringify([text, size]), where = JSON.stringify(points), old = this.texts.get(name);
+    if (old?.key === key && old.where === where) return;     // text costs more than all atoms
+    const flat = Float32Array.from(points.flat());
+    if (old?.key === key) { old.buffer.setAttributes({ position: flat }); old.where = where; this.viewer.requestRender(); return; }
+    if (old) this.stage.removeComponent(old.component);
     this.texts.delete(name);
     if (!text.length) return;
-    const flat = Float32Array.from(points.flat()), n = text.length;
+    const n = text.length;
     const buffer = new this.NGL.TextBuffer(
       { position: flat, color: Float32Array.from(colors.flat()), size: new Float32Array(n).fill(size), text },
       { attachment: "middle-center", zOffset: 1.2, fontWeight: "bold", disablePicking: true, showBorder: true, borderColor: "white",
@@ -176,8 +171,7 @@ class Stage3D {
     shape.addBuffer(buffer);
     const component = this.stage.addComponentFromObject(shape);
     component.addRepresentation("buffer");
-    component.key = key;
-    this.texts.set(name, component);
+    this.texts.set(name, { component, buffer, key, where });
   }
   drawLabels() {
     const { labels } = this.data, { position, parent, image } = this.data, points = [], text = [], colors = [];
@@ -218,10 +212,12 @@ class Stage3D {
   }
 
   // Fewer pixels while a trajectory is played, where the processor draws them.
-  coarse(on) {
-    if (!this.slow) return;
+  coarser() { if (this.slow) this.coarse(Math.max(0.5, 0.75 * (this.part ?? 1))); }
+  coarse(part) {
+    if (part === (this.part ?? 1)) return;
+    this.part = part;
     const { renderer, width, height } = this.viewer;
-    renderer.setPixelRatio(on ? 0.5 : globalThis.devicePixelRatio);
+    renderer.setPixelRatio(part * globalThis.devicePixelRatio);
     renderer.setSize(width, height);
     this.viewer.requestRender();
   }

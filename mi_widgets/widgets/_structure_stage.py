@@ -18,7 +18,8 @@ __all__ = ["SCRIPT", "STYLE", "StructureStage"]
 _HERE = Path(__file__).parent
 _log = logging.getLogger("mi_widgets")
 #: The page side, without the line that exports it.
-SCRIPT = "\n".join((_HERE / f"_structure_{part}.js").read_text(encoding="utf-8") for part in ("stage", "page"))
+_PARTS = ("quick", "stage", "player", "page")
+SCRIPT = "\n".join((_HERE / f"_structure_{part}.js").read_text(encoding="utf-8") for part in _PARTS)
 STYLE = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("_style.css", "_structure_style.css"))
 _TYPES = {
     "position": "<f4", "parent": "<i4", "image": "u1", "bonds": "<i4", "edges": "<f4", "rgb": "u1", "values": "<f4",

@@ -346,7 +346,7 @@ def test_a_trajectory_is_played_frame_by_frame_with_its_cell(page: Page, lab: Se
     assert state["atom"] == [5], "playing leaves the atoms chosen"
     assert state["read"] == state["frame"] + 1, "each frame was read once, and no other"
     drawn = page.evaluate("""() => { const p = [...__mi_structures.pages][0];
-        return [p.at, p.data.cell[0][0], Math.max(...p.data.edges), p.data.position[2]]; }""")
+        return [p.player.at, p.data.cell[0][0], Math.max(...p.data.edges), p.data.position[2]]; }""")
     assert drawn[0] == state["frame"]
     np.testing.assert_allclose(drawn[1:3], 12 * (1 + state["frame"] / 1000), rtol=1e-6)
     np.testing.assert_allclose(drawn[3], 0.002 * state["frame"], atol=1e-6)

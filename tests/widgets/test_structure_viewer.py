@@ -341,7 +341,7 @@ def test_only_the_frame_that_is_shown_is_read_and_the_cell_moves_with_it() -> No
     viewer = StructureViewer(ds)
     assert read == [0]
     front = Front(viewer)
-    front.say("frame", i=7)
+    front.say("frame", wanted=[[7, 1]])
     assert read == [0, 7]
     assert viewer.selection["frame"] == 70
     assert front.last("frame")["i"] == 7
@@ -349,7 +349,7 @@ def test_only_the_frame_that_is_shown_is_read_and_the_cell_moves_with_it() -> No
     np.testing.assert_allclose(viewer.result.cell_edge.values.max(), 17)
     xyz = front.array("position", "<f4").reshape(-1, 3)[:20]
     np.testing.assert_allclose(xyz, np.random.default_rng(7).random((20, 3)) * 10, atol=1e-5)
-    front.say("frame", i=7)  # asked again: answered, not read again
+    front.say("frame", wanted=[[7, 1]])  # asked again: answered, not read again
     viewer.selection = {"atom": [3]}
     viewer.set_params(style="licorice")
     assert read == [0, 7]
@@ -367,10 +367,10 @@ def test_a_frame_that_cannot_be_read_is_said_and_the_rest_stays_usable() -> None
     broken = dask.from_array(ds.position.values, chunks=(1, 4, 3)).map_blocks(block, meta=np.empty((0, 0, 0)))
     viewer = StructureViewer(ds.assign(position=(("frame", "atom", "axis"), broken)))
     front = Front(viewer)
-    front.say("frame", i=1)
+    front.say("frame", wanted=[[1, 1]])
     assert "the file ends here" in viewer.message.value
     assert front.last("frame")["i"] == 0
-    front.say("frame", i=2)
+    front.say("frame", wanted=[[2, 1]])
     np.testing.assert_allclose(viewer.result.position.values[:4], ds.position.values[2])
 
 
