@@ -5,8 +5,10 @@ from mi_widgets.datasets._bundled import load_spectral_map
 from mi_widgets.datasets._fetch import fetch_raman_depth_series, fetch_raman_streamline
 from mi_widgets.datasets._pdos import make_pdos
 from mi_widgets.datasets._registry import list_datasets
+from mi_widgets.datasets._silica import make_silica
 from mi_widgets.datasets._spectral_map import make_spectral_map
-from mi_widgets.datasets._structures import make_diffusing_atoms, make_harmonic_crystal, make_silica, make_slab
+from mi_widgets.datasets._structures import make_slab
+from mi_widgets.datasets._trajectories import make_diffusing_atoms, make_harmonic_crystal
 
 __all__ = [
     "cramer_rao_bound",

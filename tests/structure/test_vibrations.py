@@ -6,7 +6,7 @@ import xarray as xr
 
 from mi_widgets import structure
 from mi_widgets.datasets import make_harmonic_crystal
-from mi_widgets.datasets._structures import _spring_matrix
+from mi_widgets.datasets._trajectories import _spring_matrix
 from mi_widgets.errors import DataError, LabelError, ParameterError
 
 
