@@ -1,3 +1,5 @@
 """Bayesian optimisation over pools of candidates: ask, tell, and see what the model believes."""
 
-__all__: list[str] = []
+from mi_widgets.bo.search import JournalError, Search
+
+__all__ = ["JournalError", "Search"]

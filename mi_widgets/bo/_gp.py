@@ -7,6 +7,7 @@ nats. What W is depends on the order of the updates alone, not on when it is ask
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.linalg import blas, lapack, solve_triangular
@@ -53,7 +54,7 @@ class PoolGP:
         self.group = np.asarray(group)
         self.n_groups = int(self.group.max()) + 1
         self.kernel, self.noise_std, self.tolerance = kernel, noise_std, tolerance
-        self.prior = Prior(self.n_groups) if prior is None else prior
+        self.prior = Prior(self.n_groups, self.points.shape[1]) if prior is None else prior
         self.index: list[int] = []
         self.values: list[float] = []
         self.given: list[float] = []  # noise variances, NaN where learnt
@@ -86,15 +87,19 @@ class PoolGP:
     def remove(self, k: int) -> None:
         """Take the k-th observation back."""
         for entries in (self.index, self.values, self.given):
-            del entries[k]  # type: ignore[attr-defined]
-        self._n_distances = 0
-        self._used = None
+            del entries[k]
+        self.forget()
 
     def replace(self, k: int, value: float, variance: float = np.nan) -> None:
         """Correct the k-th observation."""
         if not (np.isnan(variance) and np.isnan(self.given[k])) and variance != self.given[k]:
             self._used = None
         self.values[k], self.given[k] = float(value), float(variance)
+
+    def forget(self) -> None:
+        """Have everything made anew: the observations were put in another order, or their noise is another."""
+        self._n_distances = 0
+        self._used = None
 
     def standard(self) -> tuple[float, float]:
         """Mean and standard deviation of the values; 1 where all are the same."""
@@ -125,7 +130,7 @@ class PoolGP:
         if self.noise_std is None:
             return self.prior
         fixed = 2 * float(np.log(max(self.noise_std, 1e-9) / self.standard()[1]))
-        return Prior(self.n_groups, fixed_noise=fixed)
+        return replace(self.prior, fixed_noise=fixed)
 
     def update(self, *, refit: bool = True, starts: Sequence[np.ndarray] = ()) -> None:
         """Refit after observations have changed, and decide whether W must be made anew."""
@@ -233,7 +238,7 @@ class PoolGP:
         rows = self._rows
         row = self.correlate([i])[0]
         left = np.ascontiguousarray(self._W[:rows, i])
-        last = float(np.sqrt(max(diagonal - left @ left, JITTER * self.signal)))
+        last = float(np.sqrt(max(float(diagonal - left @ left), JITTER * self.signal)))
         row -= left @ self._W[:rows]
         row /= last
         return row, left, last
@@ -253,7 +258,7 @@ class PoolGP:
 
     def _whitened(self) -> tuple[np.ndarray, np.ndarray]:
         """L^-1 y and L^-1 1."""
-        both = np.stack([self.values, np.ones(self.n)], axis=1)
+        both = np.stack([np.asarray(self.values), np.ones(self.n)], axis=1)
         out = solve_triangular(self._L[: self.n, : self.n], both, lower=True, check_finite=False)
         return out[:, 0], out[:, 1]
 
@@ -282,6 +287,17 @@ class PoolGP:
         row *= row
         row += self._sum
         return expected, self._std(row)
+
+    def predict(self, points: np.ndarray) -> np.ndarray:
+        """Mean at any embedded points."""
+        self._ready()
+        inverse = 1 / self.lengths[self.group]
+        some = self._scaled[:, self.index]
+        k = cross(self.kernel, points * inverse, some, np.einsum("ij,ij->j", some, some)) * self.signal
+        mean = self.standard()[0]
+        y, one = self._whitened()
+        L = self._L[: self.n, : self.n]
+        return mean + k @ solve_triangular(L, y - mean * one, lower=True, trans=1, check_finite=False)
 
     def _noisy(self, variance: float) -> float:
         return self.signal * (1 + JITTER) + (self.noise if np.isnan(variance) else variance)

@@ -24,11 +24,12 @@ JITTER = 1e-8
 class Prior:
     """Normal priors on the logarithms, and bounds.
 
-    Length scales grow with the square root of the number of groups, as distances do (C. Hvarfner et al. (2024),
+    Length scales grow with the square root of the number of features, as distances do (C. Hvarfner et al. (2024),
     arXiv:2402.02229).
     """
 
     n_groups: int
+    n_features: int
     length_mean: float = float(np.sqrt(2))
     length_std: float = float(np.sqrt(3))
     signal_std: float = 1.5
@@ -41,18 +42,18 @@ class Prior:
     def start(self) -> np.ndarray:
         """Where a search begins that knows nothing."""
         noise = np.log(1e-3) if self.fixed_noise is None else self.fixed_noise
-        return np.r_[np.full(self.n_groups, np.log(0.5 * np.sqrt(self.n_groups))), 0.0, noise]
+        return np.r_[np.full(self.n_groups, np.log(0.5 * np.sqrt(self.n_features))), 0.0, noise]
 
     @property
     def bounds(self) -> np.ndarray:
         """Lowest and highest value of each logarithm."""
-        length = (np.log(1e-2), np.log(1e2 * np.sqrt(self.n_groups)))
+        length = (np.log(1e-2), np.log(1e2 * np.sqrt(self.n_features)))
         noise = np.log(self.noise_bounds) if self.fixed_noise is None else (self.fixed_noise,) * 2
         return np.array([length] * self.n_groups + [(np.log(1e-2), np.log(1e2)), tuple(noise)])
 
     def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus log of the prior up to a constant, and its gradient."""
-        mean = np.r_[np.full(self.n_groups, self.length_mean + 0.5 * np.log(self.n_groups)), 0.0, self.noise_mean]
+        mean = np.r_[np.full(self.n_groups, self.length_mean + 0.5 * np.log(self.n_features)), 0.0, self.noise_mean]
         std = np.r_[np.full(self.n_groups, self.length_std), self.signal_std, self.noise_std]
         z = (theta - mean) / std
         return 0.5 * float(z @ z), z / std
@@ -74,13 +75,15 @@ class Data:
     distance: np.ndarray
     y: np.ndarray
     given: np.ndarray
+    i: np.ndarray = field(init=False)
+    j: np.ndarray = field(init=False)
     pairs: np.ndarray = field(init=False)
     learnt: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         n = len(self.y)
-        i, j = np.tril_indices(n, -1)
-        self.pairs = i + n * j  # flat places in a matrix in Fortran's order
+        self.i, self.j = np.tril_indices(n, -1)
+        self.pairs = self.i + n * self.j  # flat places in a matrix in Fortran's order
         self.learnt = np.isnan(self.given)
 
 
@@ -115,8 +118,7 @@ def objective(theta: np.ndarray, data: Data, kernel: str, prior: Prior) -> tuple
     value = 0.5 * float(data.y @ a) + half_log_det + 0.5 * n * LOG_2PI
     inverted = lapack.dpotri(L, lower=1, overwrite_c=1)[0].ravel(order="K")
     diagonal = 0.5 * (inverted[:: n + 1] - a * a)
-    i, j = data.pairs % n, data.pairs // n
-    off = inverted[data.pairs] - a[i] * a[j]  # twice one half: pairs stand for both triangles
+    off = inverted[data.pairs] - a[data.i] * a[data.j]  # twice one half: pairs stand for both triangles
     gradient = np.empty_like(theta)
     gradient[:-2] = data.distance @ (off * slope) * (signal * inverse)
     gradient[-2] = signal * (off @ k + (1 + JITTER) * diagonal.sum())
@@ -138,7 +140,7 @@ def best_theta(starts: list[np.ndarray], data: Data, kernel: str, prior: Prior) 
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": 100, "ftol": 1e-7, "gtol": 1e-4},
+            options={"maxiter": 100, "ftol": 1e-5, "gtol": 1e-3},
         )
         if found is None or run.fun < found[1]:
             found = (np.asarray(run.x), float(run.fun))

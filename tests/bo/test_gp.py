@@ -218,7 +218,7 @@ def test_copies_of_a_candidate_that_disagree() -> None:
 def test_fit_of_scikit_learn_is_not_better() -> None:
     """Without priors the same maximum is found."""
     X, y, rng = pool(13)
-    gp = PoolGP(X, np.arange(3), prior=Prior(3, length_std=1e6, signal_std=1e6, noise_std=1e6))
+    gp = PoolGP(X, np.arange(3), prior=Prior(3, 3, length_std=1e6, signal_std=1e6, noise_std=1e6))
     for i in rng.choice(len(X), 30, replace=False):
         gp.add(i, y[i] + 0.3 * rng.standard_normal())
     data = gp.data()
