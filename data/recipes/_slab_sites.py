@@ -24,8 +24,9 @@ def label_sites(slab: dict[str, Any]) -> xr.Dataset:
     """Give the structure with ``site_label`` and ``coordination`` (atom), and ``adsorbate`` (atom)."""
     element, n = slab["element"], len(slab["element"])
     ds = label_structure(slab["position"], element, cell=slab["cell"])
-    first, second = _pairs(slab["position"], element, slab["cell"])
-    beside = _beside_vacancy(slab)
+    oxide = any(e == "O" and not on for e, on in zip(element, slab["adsorbate"], strict=True))
+    first, second = _pairs(slab["position"], element, slab["cell"], oxide)
+    beside = _beside_vacancy(slab, oxide)
     name = [e + "*" if on else e for e, on in zip(element, slab["adsorbate"], strict=True)]
     labels, counts = [], []
     for i in range(n):
@@ -40,20 +41,20 @@ def label_sites(slab: dict[str, Any]) -> xr.Dataset:
     )
 
 
-def _pairs(position: np.ndarray, element: list[str], cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(position: np.ndarray, element: list[str], cell: np.ndarray, oxide: bool) -> tuple[np.ndarray, np.ndarray]:
     found = neighbor_list(label_structure(position, element, cell=cell))
     first, second = found["first"].values, found["second"].values
-    if "O" in element and METALS & set(element):
+    if oxide:
         metal = np.isin(element, sorted(METALS))
         bonds = ~(metal[first] & metal[second])
         first, second = first[bonds], second[bonds]
     return first, second
 
 
-def _beside_vacancy(slab: dict[str, Any]) -> np.ndarray:
+def _beside_vacancy(slab: dict[str, Any], oxide: bool) -> np.ndarray:
     """Whether a site was a neighbour of an atom that was taken away: put it back and look."""
     n, out = len(slab["element"]), np.zeros(len(slab["element"]), dtype=bool)
     for kind, place in zip(slab["removed"], slab["vacancy"], strict=True):
-        first, second = _pairs(np.vstack([slab["position"], place]), [*slab["element"], kind], slab["cell"])
+        first, second = _pairs(np.vstack([slab["position"], place]), [*slab["element"], kind], slab["cell"], oxide)
         out[second[first == n]] = True
     return out

@@ -109,11 +109,56 @@ def cu_adatom() -> Slab:
     """Cu(100), four layers 3 x 3: one Cu adatom in a hollow."""
     a, n, n_layers = 3.615, 3, 4
     d = a / np.sqrt(2)
-    position = [
-        ((i + k % 2 / 2) * d, (j + k % 2 / 2) * d, 4 + k * a / 2)
-        for k in range(n_layers) for i in range(n) for j in range(n)
-    ]  # fmt: skip
+    position = _fcc(n, n_layers, a, 4.0)
     slab = _slab(["Cu"] * len(position), position, [n * d, n * d, n_layers * a / 2 + 9.0])
-    _add(slab, ["Cu"], [(d * (1 + n_layers % 2 / 2), d * (1 + n_layers % 2 / 2), 4 + n_layers * a / 2)])
+    place = d * (1 + n_layers % 2 / 2)
+    _add(slab, ["Cu"], [(place, place, 4.0 + n_layers * a / 2)])
     slab["adsorbate"][:] = False  # of the same element: a site of low coordination
     return slab
+
+
+def mgo_island() -> Slab:
+    """MgO(001), two layers: an island of six atoms with its corners, and a Mg vacancy in the terrace."""
+    n, d = 6, 2.105
+    sites = [(i, j, k) for k in range(3) for i in range(n) for j in range(n) if k < 2 or (i < 3 and j < 2)]
+    slab = _slab(["Mg" if sum(s) % 2 == 0 else "O" for s in sites], np.array(sites) * d, [n * d, n * d, 2 * d + 9.0])
+    slab["position"][:, 2] += 4.0
+    _remove(slab, _find(slab, "Mg", (4 * d, 3 * d, 4.0 + d)))
+    return slab
+
+
+def si_dimers() -> Slab:
+    """Si(100)-2x1, five layers, symmetric dimers, H below: one dimer holds two H more."""
+    a, nx, ny, n_layers = 5.431, 4, 3, 5
+    d = a / np.sqrt(2)
+    shift = [(0, 0), (0.5, 0), (0.5, 0.5), (0, 0.5)]
+    grid = [(i, j, k) for k in range(n_layers) for i in range(nx) for j in range(ny)]
+    silicon = np.array([((i + shift[k % 4][0]) * d, (j + shift[k % 4][1]) * d, 6 + k * a / 4) for i, j, k in grid])
+    for row, (i, _, k) in enumerate(grid):
+        if k == n_layers - 1:  # two atoms of the top layer lean to each other
+            silicon[row] += ((d - 2.30) / 2 * (1 if i % 2 == 0 else -1), 0, -0.241)
+    bottom = silicon[: nx * ny]
+    hydrogen = np.vstack([np.add(bottom, (0, y, -0.854)) for y in (1.208, -1.208)])
+    element = ["Si"] * len(silicon) + ["H"] * len(hydrogen)
+    slab = _slab(element, np.vstack([silicon, hydrogen]), [nx * d, ny * d, (n_layers - 1) * a / 4 + 10.0])
+    top = [row for row, (i, j, k) in enumerate(grid) if k == n_layers - 1 and j == 1 and i < 2]
+    _add(slab, ["H", "H"], silicon[top] + [(-0.51, 0, 1.39), (0.51, 0, 1.39)])
+    return slab
+
+
+def al_oxygen() -> Slab:
+    """Al(100), four layers 3 x 3: one O in a hollow."""
+    a, n, n_layers = 4.05, 3, 4
+    d = a / np.sqrt(2)
+    position = _fcc(n, n_layers, a, 3.0)
+    slab = _slab(["Al"] * len(position), position, [n * d, n * d, n_layers * a / 2 + 8.0])
+    place = d * (1 + n_layers % 2 / 2)
+    _add(slab, ["O"], [(place, place, 3.0 + (n_layers - 1) * a / 2 + 0.7)])
+    return slab
+
+
+def _fcc(n: int, n_layers: int, a: float, bottom: float) -> np.ndarray:
+    """Places of an fcc (100) slab of n x n x n_layers atoms."""
+    grid = np.array([(i, j, k) for k in range(n_layers) for i in range(n) for j in range(n)], dtype=float)
+    grid[:, :2] += grid[:, 2:] % 2 / 2
+    return grid * [a / np.sqrt(2), a / np.sqrt(2), a / 2] + [0, 0, bottom]

@@ -1,12 +1,13 @@
 """Make data/pdos_*.nc: run ``python data/recipes/pdos_slabs.py`` at the top of the checkout, or with the names wanted.
 
-Each is one run of pw.x and one of projwfc.x on an ideal, unrelaxed slab (minutes on one core). Debian has
-what it takes: ``apt-get install quantum-espresso libopenblas0``; without OpenBLAS it takes seven times as long. Folders
-of outputs go below $PDOS_SCRATCH (default: /tmp/pdos_slabs), and one that is complete is not computed again.
+Each is one run of pw.x and projwfc.x on an ideal, unrelaxed slab (minutes on one core), or one of GPAW. Debian has
+what it takes: ``apt-get install quantum-espresso gpaw gpaw-data libopenblas0``; without OpenBLAS that is seven times
+as long. Outputs go below $PDOS_SCRATCH (default: /tmp/pdos_slabs); one that is complete is not computed again.
 """
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
-from mi_widgets.io import write_netcdf
-from mi_widgets.io._pdos import read_pdos
+from mi_widgets.io import read_pdos, write_netcdf
+from mi_widgets.labels import label_structure
 
 LDA = {
     "Mg": ("Mg.pz-n-vbc.UPF", 2),
@@ -28,6 +29,8 @@ LDA = {
     "Ti": ("Ti.pz-sp-van_ak.UPF", 12),
     "H": ("H.pz-vbc.UPF", 1),
     "Cu": ("Cu.pz-d-rrkjus.UPF", 11),
+    "Al": ("Al.pz-vbc.UPF", 3),
+    "Si": ("Si.pz-vbc.UPF", 4),
 }
 PBE = {
     "C": ("C.pbe-rrkjus.UPF", 4),
@@ -39,20 +42,66 @@ METAL = {"smearing": 0.02, "empty": 0.2, "k_points": "automatic\n2 2 1 1 1 0"}
 # cutoffs in Ry; energies in eV; at the Gamma point unless k_points says else
 SLABS: dict[str, dict[str, Any]] = {
     "mgo_step": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 150, "low": -40, "high": 10, "convergence": 1e-6},
-    "tio2_rutile": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 180, "low": -50, "high": 10},
+    "tio2_rutile": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 180, "low": -40, "high": 10, "empty": 0.3},
     "graphene_ribbon": {"pseudo": PBE, "cutoff": 27, "density_cutoff": 200, "low": -30, "high": 8},
     "cu_adatom": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 200, "low": -12, "high": 15, **METAL},
+    "mgo_island": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 150, "low": -40, "high": 10},
+    "si_dimers": {"pseudo": LDA, "cutoff": 14, "density_cutoff": 56, "low": -20, "high": 12},
+    "al_oxygen": {"pseudo": LDA, "cutoff": 25, "density_cutoff": 150, "low": -25, "high": 15, **METAL},
 }
+# computed a second time, by another code
+GPAW = {"mgo_step_gpaw": "mgo_step"}
 _EDGE = 1.0  # eV at the upper end, where the bands that were computed run out
 
 
 def make(name: str, folder: Path) -> xr.Dataset:
     """Give one data set as it is stored."""
+    if name in GPAW:
+        slab = getattr(_slab_structures, GPAW[name])()
+        settings = {"mode": "lcao", "basis": "szp(dzp)", "h": 0.25, "k_points": "gamma"}
+        return pack(_by_gpaw(slab, folder), slab, _about(GPAW[name]), "GPAW 22.8, PBE", settings)
     settings, slab = SLABS[name], getattr(_slab_structures, name)()
     ds = read_pdos(_slab_espresso.run(slab, folder, settings))
     functional = "LDA" if settings["pseudo"] is LDA else "PBE"
-    about = getattr(_slab_structures, name).__doc__.strip().rstrip(".")
-    return pack(ds, slab, about, f"{ds.attrs['source'].split(',')[0]}, {functional}", settings)
+    return pack(ds, slab, _about(name), f"{ds.attrs['source'].split(',')[0]}, {functional}", settings)
+
+
+def _about(name: str) -> str:
+    return str(getattr(_slab_structures, name).__doc__).strip().rstrip(".")
+
+
+def _by_gpaw(slab: dict[str, Any], folder: Path) -> xr.Dataset:
+    """States of a slab by GPAW, broadened as projwfc.x does it here: Gaussians of 0.14 eV every 0.1 eV."""
+    found = folder / "states.npz"
+    if not found.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / "slab.npz", **{k: slab[k] for k in ("element", "position", "cell")})
+        script = Path(__file__).with_name("_slab_gpaw.py")
+        run = subprocess.run(["/usr/bin/python3", str(script), str(folder / "slab.npz"), str(found)], check=False)
+        if run.returncode or not found.exists():
+            raise SystemExit("GPAW did not end well. Write: apt-get install gpaw gpaw-data libopenblas0")
+    states = np.load(found)
+    low, high = states["fermi"] - 27, states["fermi"] + 6
+    energy, width = np.arange(low, high, 0.1), 0.2 / np.sqrt(2)
+    curve = np.exp(-0.5 * ((energy - states["energy"][:, None]) / width) ** 2) * 2 / (width * np.sqrt(2 * np.pi))
+    ds = label_structure(slab["position"], slab["element"], cell=slab["cell"])
+    weight = states["weight"]
+    shells = np.flatnonzero(weight.any(axis=(0, 1)))
+    ds = ds.assign_coords(
+        energy=("energy", energy, {"units": "eV", "long_name": "energy"}),
+        orbital=("orbital", ["spdf"[l] for l in shells], {"long_name": "orbital"}),
+        site_label=("atom", slab["element"]),
+    )
+    density = {"units": "1/eV", "long_name": "projected density of states"}
+    ds["pdos"] = (("atom", "orbital", "energy"), np.einsum("nal,ne->ale", weight[:, :, shells], curve), density)
+    ds["dos"] = ("energy", curve.sum(axis=0), {"units": "1/eV", "long_name": "density of states"})
+    ds["fermi_energy"] = ((), float(states["fermi"]), {"units": "eV", "long_name": "Fermi energy"})
+    ds["spilling"] = ((), 0.0, {"units": "1", "long_name": "share of states that no orbital holds"})
+    flags = {"flag_values": [0, 1, 2], "flag_meanings": "ok no_projection damaged", "long_name": "status"}
+    ds["status"] = ("atom", np.zeros(ds.sizes["atom"], dtype=np.int8), flags)
+    known = weight[:, :, shells].any(axis=0)
+    ds["projected"] = (("atom", "orbital"), known, {"long_name": "whether the site has this orbital"})
+    return ds
 
 
 def pack(ds: xr.Dataset, slab: dict[str, Any], about: str, source: str, settings: dict[str, Any]) -> xr.Dataset:
@@ -80,6 +129,6 @@ def pack(ds: xr.Dataset, slab: dict[str, Any], about: str, source: str, settings
 
 if __name__ == "__main__":
     scratch = Path(os.environ.get("PDOS_SCRATCH", "/tmp/pdos_slabs"))
-    for wanted in sys.argv[1:] or SLABS:
+    for wanted in sys.argv[1:] or [*SLABS, *GPAW]:
         target = Path(__file__).parents[1] / f"pdos_{wanted}.nc"
         write_netcdf(make(wanted, scratch / wanted), target, overwrite=True)

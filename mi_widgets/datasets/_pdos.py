@@ -8,11 +8,78 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
+from mi_widgets._share import share_path
 from mi_widgets.datasets import _pdos_model as model
+from mi_widgets.datasets._registry import entry, registry
 from mi_widgets.errors import ParameterError
+from mi_widgets.io import read_netcdf
 from mi_widgets.labels import label_structure
 
-__all__ = ["make_pdos"]
+__all__ = ["list_pdos", "load_pdos", "make_pdos"]
+
+_PREFIX = "pdos_"
+
+
+def list_pdos() -> list[str]:
+    """Names of the slabs whose projected densities of states come with the package.
+
+    Returns
+    -------
+    list of str
+        What `load_pdos` takes.
+
+    Examples
+    --------
+    >>> "mgo_step" in list_pdos()
+    True
+    """
+    return [name.removeprefix(_PREFIX) for name in registry() if name.startswith(_PREFIX)]
+
+
+def load_pdos(name: str = "mgo_step") -> xr.Dataset:
+    """Load the projected densities of states of a computed slab, with the kind of each site as truth to judge by.
+
+    All are ideal, unrelaxed slabs by Quantum ESPRESSO, at the Gamma point unless the data set says else; one of them a
+    second time by GPAW. ``data/recipes/pdos_slabs.py`` makes them.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_pdos`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A structure (``position``, ``cell``, ``pbc``, ``element``) and
+
+        - ``pdos`` (atom, orbital, energy), 1/eV: orbitals s p d; Gaussians of standard deviation 0.14 eV, every 0.1 eV
+        - ``dos`` (energy), 1/eV: all states, also those that no atom's orbital holds
+        - ``fermi_energy``, eV; ``spilling``, 1: share of the states that no orbital holds
+        - ``status`` (atom), ``projected`` (atom, orbital)
+
+        with coordinates ``site_label`` (atom), element and first shell, such as ``"Mg5 (O5) by vacancy"``, ``*``
+        marking atoms of the adsorbate; ``coordination`` (atom), 1; ``adsorbate`` (atom). Labels come from geometry
+        alone. Energies are as the code gives them (``attrs["reference"]`` is ``"absolute"``).
+
+    Raises
+    ------
+    ParameterError
+        There is no such slab.
+    MIWidgetsError
+        The bundled data are missing: the installation is incomplete.
+    FileFormatError
+        The bundled file is damaged.
+
+    Examples
+    --------
+    >>> load_pdos("mgo_step").sizes["atom"]
+    113
+    """
+    if name not in list_pdos():
+        raise ParameterError(f"load_pdos: there is no slab {name!r}; write one of {', '.join(list_pdos())}.")
+    ds = read_netcdf(share_path("data") / entry(_PREFIX + name)["file"])
+    attrs = ds["pdos"].attrs
+    return ds.assign(pdos=ds["pdos"].astype(float).assign_attrs(attrs))
 
 
 def make_pdos(
@@ -131,8 +198,10 @@ def _checked_size(n_atoms: int, n_layers: int, defects: list[str]) -> tuple[int,
     half = np.sqrt(n_atoms / n_layers) / 2
     nx = 2 * int(np.floor(half + 1e-9))
     ny = 2 * round(n_atoms / n_layers / max(nx, 2) / 2)
-    if min(nx, ny) < 4:
-        raise ParameterError(f"make_pdos: {n_layers} layers need n_atoms of at least {16 * n_layers}; got {n_atoms}.")
+    least = 6 if len(defects) > 1 and "step" in defects else 4  # room for a terrace beside the edges
+    if min(nx, ny) < least:
+        need = least**2 * n_layers
+        raise ParameterError(f"make_pdos: {n_layers} layers with these defects need n_atoms >= {need}; got {n_atoms}.")
     return nx, ny
 
 

@@ -66,6 +66,7 @@ def grow(size: tuple[int, int], n_layers: int, defects: Iterable[str], rng: np.r
     oxygen = np.indices(filled.shape).sum(axis=0) % 2 == 1
     flat = filled & (_count(filled) == 5)
     flat[:, :, 0] = False
+    flat &= ~_beside_wall(filled)
     lost = np.zeros_like(filled)
     if "vacancy" in defects:
         lost[_pick(flat & oxygen, rng)] = True
@@ -117,6 +118,16 @@ def _count(filled: np.ndarray) -> np.ndarray:
     around[:, :, 1:] += filled[:, :, :-1]
     around[:, :, :-1] += filled[:, :, 1:]
     return around
+
+
+def _beside_wall(filled: np.ndarray) -> np.ndarray:
+    """Points with an atom one layer higher in one of the eight columns around: the foot of a step."""
+    wide = filled.copy()
+    for axis in (0, 1):
+        wide |= np.roll(wide, 1, axis=axis) | np.roll(wide, -1, axis=axis)
+    out = np.zeros_like(filled)
+    out[:, :, :-1] = wide[:, :, 1:]
+    return out
 
 
 def _pick(allowed: np.ndarray, rng: np.random.Generator) -> tuple[int, int, int]:
