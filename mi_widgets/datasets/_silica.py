@@ -125,6 +125,7 @@ def _relax(
     """Lowest energy of springs along bonds, weaker ones between second neighbours, and all others kept apart."""
     from scipy.optimize import minimize
     from scipy.spatial import cKDTree
+    from threadpoolctl import threadpool_limits
 
     known = {(min(p), max(p)) for p in [*map(tuple, bonds.tolist()), *map(tuple, others.tolist())]}
     for _ in range(8):
@@ -134,10 +135,11 @@ def _relax(
         count = (len(bonds), len(others), len(crowd))
         length, stiff = np.repeat([rest, far, apart], count), np.repeat([1.0, 0.15, 0.3], count)
         highest = np.repeat([np.inf, np.inf, 0.0], count)  # a crowd only pushes
-        found = minimize(
-            _springs, position.ravel(), (ends, length, stiff, highest, edge), jac=True, method="L-BFGS-B",
-            options={"maxiter": 100},
-        )  # fmt: skip
+        with threadpool_limits(1):  # its products are too small for threads
+            found = minimize(
+                _springs, position.ravel(), (ends, length, stiff, highest, edge), jac=True, method="L-BFGS-B",
+                options={"maxiter": 100},
+            )  # fmt: skip
         position = np.asarray(found.x).reshape(-1, 3)
     return position
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
 from mi_widgets.labels import label_structure
-from mi_widgets.structure._cells import complete_cell
+from mi_widgets.structure._cells import check_cells
 from mi_widgets.structure._check import check_structure, finish
 from mi_widgets.structure._elements import SYMBOLS
 from mi_widgets.structure._optional import need
@@ -304,7 +304,7 @@ def to_pymatgen(structure: xr.Dataset) -> Any:
     MissingDependencyError
         pymatgen is not installed.
     DataError
-        A species is no chemical symbol.
+        A species is no chemical symbol, or a cell is flat, or zero where the structure repeats.
     LabelError
         An array is missing.
 
@@ -320,12 +320,14 @@ def to_pymatgen(structure: xr.Dataset) -> Any:
     over = "frame" in structure["position"].dims
     position = np.asarray(frames.position, dtype=float)
     cell = np.broadcast_to(np.asarray(frames.cell, dtype=float), (len(position), 3, 3))
+    if frames.pbc.any():
+        cell = check_cells(cell, frames.pbc, who="to_pymatgen")
     extra = {n: _per_frame(structure, n, over) for n in _extra(structure)}
     out = []
     for k in range(len(position)):
         properties = {n: v[k].tolist() for n, v in extra.items()}
         if frames.pbc.any():
-            lattice = core.Lattice(complete_cell(cell[k]), pbc=tuple(bool(p) for p in frames.pbc))
+            lattice = core.Lattice(cell[k], pbc=tuple(bool(p) for p in frames.pbc))
             out.append(
                 core.Structure(lattice, symbols, position[k], coords_are_cartesian=True, site_properties=properties)
             )

@@ -59,7 +59,7 @@ def vdos(
     LabelError
         Frames have no time, or there is no array `by`.
     DataError
-        There are fewer than eight frames, nothing moves, or frames are not equally spaced.
+        There are fewer than eight frames or two atoms, nothing moves, or frames are not equally spaced.
     ParameterError
         The unit is unknown, or the resolution finer than the run allows.
 
@@ -92,6 +92,8 @@ def vdos(
     check_structure(trajectory, who=who)
     if "frame" not in trajectory["position"].dims or trajectory.sizes["frame"] < 8:
         raise DataError(f"{who} needs a trajectory of eight frames or more.")
+    if trajectory.sizes["atom"] < 2:
+        raise DataError(f"{who} needs two atoms or more: motion is counted from the centre of mass.")
     names, group = group_atoms(trajectory, by, who=who)
     spacing, unit = spacing_of(trajectory, who)
     if unit not in _SECONDS:
@@ -103,9 +105,11 @@ def vdos(
     if resolution is not None and _HANN / (step * resolution) > n * 1.001:
         raise ParameterError(f"{who}: this run resolves {_HANN / (n * step):.3g} {units}; {resolution} is finer.")
     weight = xr.DataArray(mass_of(trajectory), dims="atom")
-    velocity = velocity - (velocity * weight).sum("atom") / weight.sum()
+    inside = velocity - (velocity * weight).sum("atom") / weight.sum()
+    if not hasattr(velocity.data, "dask") and not float(np.abs(inside).max()) > 1e-12 * float(np.abs(velocity).max()):
+        raise DataError(f"{who}: nothing moves against the centre of mass; the spectrum is not defined.")
     power = xr.apply_ufunc(
-        _power, velocity, input_core_dims=[["frame", "axis"]], output_core_dims=[["frequency"]], dask="parallelized",
+        _power, inside, input_core_dims=[["frame", "axis"]], output_core_dims=[["frequency"]], dask="parallelized",
         kwargs={"length": length}, output_dtypes=[float],
         dask_gufunc_kwargs={"output_sizes": {"frequency": length // 2 + 1}},
     )  # fmt: skip
@@ -116,8 +120,6 @@ def vdos(
     if derived:
         table = table * _undamped(frequency * step)
     total = table.isel(species=0).sum("frequency") * (frequency[1] - frequency[0])
-    if not hasattr(total.data, "dask") and not total.item() > 0:
-        raise DataError(f"{who}: nothing moves; the spectrum is not defined.")
     labelled = (table / total).assign_coords(
         species=("species", ["all", *map(str, names)], {"long_name": by}),
         frequency=("frequency", frequency, {"units": units, "long_name": "frequency"}),
@@ -143,7 +145,13 @@ def _velocities(trajectory: xr.Dataset) -> tuple[xr.DataArray, bool]:
         velocity = trajectory["velocity"].reset_coords(drop=True).drop_vars("frame", errors="ignore")
     if hasattr(velocity.data, "dask"):
         velocity = velocity.chunk({"frame": -1, "axis": -1, "atom": "auto"})
-    return velocity, derived
+    return xr.apply_ufunc(_checked, velocity, dask="parallelized", output_dtypes=[float]), derived
+
+
+def _checked(velocity: np.ndarray) -> np.ndarray:
+    if not np.isfinite(velocity).all():
+        raise DataError("vdos: velocities (or positions) are not finite; leave those atoms out with isel(atom=...).")
+    return velocity
 
 
 def _undamped(phase: np.ndarray) -> np.ndarray:
@@ -154,8 +162,6 @@ def _undamped(phase: np.ndarray) -> np.ndarray:
 
 def _power(velocity: np.ndarray, *, length: int) -> np.ndarray:
     """Power spectrum of (..., n_frames, 3), summed over axes, averaged over half-overlapping parts."""
-    if not np.isfinite(velocity).all():
-        raise DataError("vdos: velocities (or positions) are not finite; leave those atoms out with isel(atom=...).")
     n = velocity.shape[-2]
     window = signal.windows.hann(length, sym=False)[:, None]
     starts = np.linspace(0, n - length, max(round(2 * n / length) - 1, 1)).astype(int)
