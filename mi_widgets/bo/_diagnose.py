@@ -7,6 +7,7 @@ import xarray as xr
 
 from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._look import Look, finish
+from mi_widgets.bo._threads import one_thread
 from mi_widgets.errors import DataError
 
 __all__ = ["Diagnose"]
@@ -15,6 +16,7 @@ __all__ = ["Diagnose"]
 class Diagnose(Look):
     """The part of `Search` that judges the models."""
 
+    @one_thread
     def diagnose(self, *, objective: int = 0) -> xr.Dataset:
         """Compare each told value with what the model would have said without it, and list what speaks against it.
 

@@ -14,6 +14,7 @@ from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._model import Model
 from mi_widgets.bo._pool import Pool
 from mi_widgets.bo._settings import Settings
+from mi_widgets.bo._threads import one_thread
 from mi_widgets.errors import DataError, ParameterError
 
 __all__ = ["Look", "finish"]
@@ -53,6 +54,7 @@ class Look:
 
     # ---- public
 
+    @one_thread
     def posterior(self, *, acquisition: Acquisition | None = None) -> xr.Dataset:
         """What is believed of every candidate now.
 
@@ -94,6 +96,7 @@ class Look:
             order = rank(ranked, allowed)
         return self._dataset(mean, std, value, order, rule, "posterior")
 
+    @one_thread
     def what_if(self, candidate: Any, value: Any, *, acquisition: Acquisition | None = None) -> xr.Dataset:
         """What would be believed if a candidate came out with a value; nothing is told.
 
@@ -144,6 +147,7 @@ class Look:
         order = rank(ranked, allowed) if np.isfinite(ranked).any() else np.zeros(size, dtype=np.int64)
         return self._dataset(mean, std, shown, order, rule, "what_if", extra=i)
 
+    @one_thread
     def probability_of_better(self, delta: float = 0.0, *, n_samples: int = 2000) -> float:
         """Probability that a candidate not told yet is better than the best by more than `delta`.
 
@@ -185,6 +189,7 @@ class Look:
         lowest = draw(self._model.gps[0], self._rng(1), n_samples, allowed).min(axis=1)
         return float(np.mean(lowest < turned))
 
+    @one_thread
     def importance(self, *, objective: int = 0) -> xr.Dataset:
         """Which features the value depends on, as the model sees it.
 

@@ -10,6 +10,7 @@ from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._hyper import Prior
 from mi_widgets.bo._pool import Pool
 from mi_widgets.bo._settings import Settings
+from mi_widgets.bo._threads import one_thread
 from mi_widgets.bo._transform import Transform
 
 __all__ = ["Model", "Observation"]
@@ -82,6 +83,7 @@ class Model:
 
     # ---- working it off
 
+    @one_thread
     def ready(self) -> None:
         """Bring the models up to what was told."""
         for kind, what in self._batches:

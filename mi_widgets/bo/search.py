@@ -17,6 +17,7 @@ from mi_widgets.bo._look import Acquisition, finish
 from mi_widgets.bo._model import Model
 from mi_widgets.bo._pool import Ard, Label, make_pool
 from mi_widgets.bo._settings import Settings, check_settings, default_acquisition, read_goals
+from mi_widgets.bo._threads import one_thread
 from mi_widgets.errors import DataError, ParameterError
 
 __all__ = ["JournalError", "Search"]
@@ -170,6 +171,7 @@ class Search(Campaign, Diagnose):
 
     # ---- suggestions
 
+    @one_thread
     def ask(
         self,
         n: int = 1,
