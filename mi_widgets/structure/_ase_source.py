@@ -132,7 +132,8 @@ def _unreadable(path: Path, kind: str | None, error: Exception) -> Exception:
         return MissingDependencyError(
             f"{path.name}: to read {kind!r}, ASE needs the package {error.name}: pip install {error.name}"
         )
-    return FileFormatError(
-        f"{path.name} cannot be read{f' as {kind}' if kind else ''}: {type(error).__name__}: {error}. If its format is "
-        "known, write format=, such as 'vasp', 'cif', 'espresso-out'."
-    )
+    advice = "If its format is known, write format=, such as 'vasp', 'cif', 'espresso-out'."
+    if type(error).__name__ == "UnknownFileTypeError":
+        return FileFormatError(f"{path.name}: neither its name nor its beginning is that of a format of ASE. {advice}")
+    reason = str(error) or "it is cut off, or holds no structure"
+    return FileFormatError(f"{path.name} cannot be read as {kind}: {type(error).__name__}: {reason}. {advice}")

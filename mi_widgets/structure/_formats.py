@@ -54,7 +54,7 @@ def split_table(lines: list[bytes], n: int, columns: int, what: str) -> np.ndarr
         raise FileFormatError(
             f"{what}: {n} lines of {columns} values expected; got {len(lines)} with {len(words)} in all."
         )
-    return np.array(words).reshape(n, columns)
+    return np.array(words, dtype=None if words else "S1").reshape(n, columns)
 
 
 def atom_count(word: bytes, what: str) -> int:

@@ -9,11 +9,10 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.labels import label_structure
-from mi_widgets.structure._formats import Frame
 from mi_widgets.structure._source import FrameArray, FrameSource
 from mi_widgets.structure.convert import add_array, usable_pbc
 
-__all__ = ["Elements", "chunk_length", "frames_dataset"]
+__all__ = ["Elements", "chunk_length", "frames_dataset", "with_stamps"]
 
 #: Chemical symbols of LAMMPS's types.
 Elements = Mapping[int, str] | Sequence[str] | None
@@ -46,17 +45,17 @@ def frames_dataset(source: FrameSource, elements: Elements, frames: slice | None
             ds[name] = (("atom", *(f"{name}_{k}" for k in range(np.ndim(sample) - 1))), sample, attrs)
         elif name == "energy" or np.ndim(sample) >= 1:
             add_array(ds, name, values(name, sample), first.units.get(name))
-    return _with_stamps(ds, source, first, frames)
+    return ds
 
 
-def _with_stamps(ds: xr.Dataset, source: FrameSource, first: Frame, frames: slice | None) -> xr.Dataset:
+def with_stamps(ds: xr.Dataset, source: FrameSource) -> xr.Dataset:
+    """Coordinates ``time`` and ``step`` of all frames, as far as the file has them."""
     times, steps = source.stamps()
-    use = slice(None) if frames is None else frames
     if times is not None:
-        attrs = {"units": first.units.get("time", "fs"), "long_name": "time"}
-        ds = ds.assign_coords(time=("frame", times[use], attrs))
+        attrs = {"units": source.frame(0).units.get("time", "fs"), "long_name": "time"}
+        ds = ds.assign_coords(time=("frame", times, attrs))
     if steps is not None:
-        ds = ds.assign_coords(step=("frame", steps[use], {"units": "1", "long_name": "step of the run"}))
+        ds = ds.assign_coords(step=("frame", steps, {"units": "1", "long_name": "step of the run"}))
     return ds
 
 

@@ -35,7 +35,7 @@ class FrameSource(ABC):
         self.reads = 0
         self._lock = threading.Lock()
         self._cache: OrderedDict[int, Frame] = OrderedDict()
-        self._first: tuple[list[str], tuple[bool, ...]] | None = None
+        self._first: tuple[list[str], tuple[bool, ...], Any] | None = None
 
     def __len__(self) -> int:
         return self.n_frames
@@ -73,8 +73,9 @@ class FrameSource(ABC):
                 f"trajectory keeps its atoms; {alone}"
             )
         if self._first is None:
-            self._first = found.elements, tuple(found.pbc)
-        if found.elements != self._first[0]:
+            self._first = found.elements, tuple(found.pbc), np.asarray(found.arrays.get("id", ()))
+        other = not np.array_equal(np.asarray(found.arrays.get("id", ())), self._first[2])
+        if other or found.elements != self._first[0]:
             raise DataError(
                 f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. A trajectory keeps "
                 f"its atoms; {alone}"

@@ -29,6 +29,8 @@ def _xdatcar_parse(header: bytes, data: bytes) -> Frame:
     lines = (header + data).split(b"\n")
     scale = float(lines[1])
     cell = np.array([line.split() for line in lines[2:5]], dtype=float)
+    if scale <= 0 and not abs(np.linalg.det(cell)) > 0:
+        raise FileFormatError(f"XDATCAR: a volume of {-scale:g} is given, but the cell vectors lie in a plane.")
     scale = scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)  # below zero: the volume
     cell = cell * scale
     counts = [int(w) for w in lines[6].split()]

@@ -49,8 +49,12 @@ def _xyz_parse(_header: bytes, data: bytes) -> Frame:
             found[name.lower() if name.lower() in ("species", "pos", "z") else name] = _typed(words, kind, size)
     if "species" not in found or "pos" not in found:
         raise FileFormatError("XYZ: Properties names no 'species' or no 'pos' column.")
-    cell = numbers(info.get("lattice", ""), 9)
-    periodic = [w.lower() in ("t", "true", "1") for w in info.get("pbc", "").replace(",", " ").split()]
+    cell, given = numbers(info.get("lattice", ""), 9), info.get("pbc", "").replace(",", " ").lower().split()
+    if cell is None and "lattice" in info:
+        raise FileFormatError(f"XYZ: Lattice= needs nine numbers; got {info['lattice'][:80]!r}.")
+    if given and (len(given) != 3 or not set(given) <= {"t", "true", "1", "f", "false", "0"}):
+        raise FileFormatError(f"XYZ: pbc= needs three of T and F; got {info['pbc'][:40]!r}.")
+    periodic = [w in ("t", "true", "1") for w in given]
     default = (cell is not None,) * 3
     frame = Frame(
         [str(s) for s in found.pop("species")],

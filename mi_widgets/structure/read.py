@@ -12,7 +12,7 @@ import xarray as xr
 from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.structure._ase_source import INDEXED, REFUSED, AseFrames, ase_format, read_all, read_one
-from mi_widgets.structure._frame_dataset import Elements, chunk_length, frames_dataset
+from mi_widgets.structure._frame_dataset import Elements, chunk_length, frames_dataset, with_stamps
 from mi_widgets.structure._index import Index, build_index
 from mi_widgets.structure._optional import need
 from mi_widgets.structure._source import FrameSource, TextFrames
@@ -77,9 +77,7 @@ def read_structure(
         number = frame + len(source) if frame < 0 else frame
         if not 0 <= number < len(source):
             raise DataError(f"{path.name} has {len(source)} frames; there is no frame {frame}.")
-        like = number if isinstance(source, _Chosen) else 0
-        ds = frames_dataset(source, elements, slice(number, number + 1), like=like).isel(frame=0, drop=True)
-        ds = ds.drop_vars(["time", "step"], errors="ignore")
+        ds = frames_dataset(source, elements, slice(number, number + 1), like=number).isel(frame=0, drop=True)
         return _attrs(ds, path, "read_structure", kind)
     if kind == "netcdf":
         ds = _read_netcdf(path)
@@ -174,7 +172,7 @@ def read_trajectory(
     if source is None:
         ds = from_ase(read_all(path, kind))
     else:
-        ds = frames_dataset(source, elements, None if _use_dask(lazy) else slice(None))
+        ds = with_stamps(frames_dataset(source, elements, None if _use_dask(lazy) else slice(None)), source)
     return _attrs(_with_time(ds, timestep), path, "read_trajectory", kind)
 
 
@@ -244,7 +242,6 @@ class _Chosen(TextFrames):
     def __init__(self, path: Path, kind: str, spans: list[tuple[int, int, int]], number: int) -> None:
         offsets = np.array([*(s[0] for s in spans), spans[-1][1]])
         super().__init__(path, FORMATS[kind], Index(len(spans), spans[number][2], 0, 0, offsets, b"", 0))
-        self.number = number
 
 
 def _read_netcdf(path: Path, lazy: bool | None = None) -> xr.Dataset:

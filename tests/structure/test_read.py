@@ -266,6 +266,95 @@ def test_damaged_files_have_named_errors(tmp_path: Path, text: bytes) -> None:
             door(path)
 
 
+def _of_lammps(n: int, rows: str, *, box: str = "0 4\n0 4\n0 4") -> str:
+    head = f"ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n{n}\nITEM: BOX BOUNDS pp pp pp\n{box}\n"
+    return f"{head}ITEM: ATOMS id type x y z\n{rows}"
+
+
+def _of_vasp(*, cell: str = "4 0 0\n0 4 0\n0 0 4", names: str = "Si O", counts: str = "1 1", rows: str = "0 0 0\n0 0 0",
+             scale: str = "1.0", word: str = "Direct configuration=     1") -> str:  # fmt: skip
+    return f"t\n{scale}\n{cell}\n{names}\n{counts}\n{word}\n{rows}\n"
+
+
+_LATTICE = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
+
+
+@pytest.mark.parametrize("door", ["read_structure", "read_trajectory"])
+@pytest.mark.parametrize(
+    ("name", "text", "n_atoms", "pbc", "finite"),
+    [
+        ("empty.xyz", f"0\n{_LATTICE}\n", 0, "TTT", True),
+        ("empty.xyz", f"0\n{_LATTICE}\n0\n{_LATTICE}\n", 0, "TTT", True),
+        ("empty.dump", _of_lammps(0, ""), 0, "TTT", True),
+        ("XDATCAR", _of_vasp(counts="0 0", rows=""), 0, "TTT", True),
+        ("POSCAR", _of_vasp(counts="0 0", rows="", word="Direct"), 0, "TTT", True),
+        ("one.xyz", "1\n\nSi 1 0 0\n", 1, "FFF", True),
+        ("nan.xyz", f"1\n{_LATTICE}\nSi nan 0 0\n", 1, "TTT", False),
+        ("nan.dump", _of_lammps(1, "1 1 nan 0 0\n"), 1, "TTT", False),
+        ("XDATCAR", _of_vasp(rows="NaN 0 0\n0 0 0"), 2, "TTT", False),
+        ("POSCAR", _of_vasp(rows="NaN 0 0\n0 0 0", word="Direct"), 2, "TTT", False),
+        ("overlap.dump", _of_lammps(2, "1 1 0 0 0\n2 1 0 0 0\n"), 2, "TTT", True),
+        ("zero.dump", _of_lammps(1, "1 1 0 0 0\n", box="0 0\n0 0\n0 0"), 1, "FFF", True),
+        ("sheet.dump", _of_lammps(1, "1 1 0 0 0\n", box="0 4\n0 4\n0 0"), 1, "TTF", True),
+        ("XDATCAR", _of_vasp(cell="0 0 0\n0 0 0\n0 0 0"), 2, "FFF", True),
+        ("POSCAR", _of_vasp(cell="4 0 0\n0 4 0\n0 0 0", word="Direct"), 2, "TTF", True),
+        ("left.xyz", f"1\n{_LATTICE.replace('4 0 0 0 4 0', '0 4 0 4 0 0')}\nSi 1 0 0\n", 1, "TTT", True),
+        ("XDATCAR", _of_vasp(cell="0 4 0\n4 0 0\n0 0 4"), 2, "TTT", True),
+        ("XDATCAR", _of_vasp(scale="-64"), 2, "TTT", True),
+        ("unknown.xyz", f"1\n{_LATTICE}\n<script>Qq 0 0 0\n", 1, "TTT", True),
+        ("XDATCAR", _of_vasp(names="Qq <b>"), 2, "TTT", True),
+    ],
+)  # fmt: skip
+def test_odd_structures_are_read(
+    tmp_path: Path, door: str, name: str, text: str, n_atoms: int, pbc: str, finite: bool
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        ds = getattr(structure, door)(path).compute()
+    assert ds.sizes["atom"] == n_atoms
+    assert "".join("FT"[int(p)] for p in ds.pbc) == pbc
+    assert bool(np.isfinite(ds.position).all()) == finite
+    zero_vector = "F" in pbc and name != "one.xyz"
+    assert ["said to repeat" in str(w.message) for w in said] == [True] * zero_vector
+
+
+@pytest.mark.parametrize("door", ["read_structure", "read_trajectory"])
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("wide.xyz", f"1\n{_LATTICE}\nSi 0 0 0 9\n", "1 lines of 4 values expected; got 1 with 5"),
+        ("short.xyz", f"3\n{_LATTICE}\nSi 0 0 0\nSi 1 1 1\n", "5 lines expected, 4 found"),
+        ("eight.xyz", f"1\n{_LATTICE.replace('4 0 0 0 4 0', '4 0 0 0 4')}\nSi 1 0 0\n", "Lattice= needs nine numbers"),
+        ("two.xyz", f'1\n{_LATTICE} pbc="T T"\nSi 1 0 0\n', "pbc= needs three of T and F; got 'T T'"),
+        ("short.dump", _of_lammps(3, "1 1 0 0 0\n2 1 0 0 0\n"), "12 lines expected, 11 found"),
+        ("narrow.dump", _of_lammps(1, "1 1 0 0\n"), "1 lines of 5 values expected"),
+        ("XDATCAR", _of_vasp(rows="**** 0 0\n0 0 0"), "could not convert"),
+        ("XDATCAR", _of_vasp(counts="1 1 1"), "2 species but 3 numbers of atoms"),
+        ("XDATCAR", _of_vasp(scale="-64", cell="4 0 0\n0 4 0\n0 0 0"), "lie in a plane"),
+        ("POSCAR", _of_vasp(names="Qq Zz", word="Direct"), "cannot be read as vasp: KeyError: 'Qq'"),
+        ("POSCAR", _of_vasp(rows="0 0 0", word="Direct"), "cannot be read as vasp"),
+        ("cut.cif", "data_", "cut off, or holds no structure|holds no structure"),
+        ("what.qqq", "hello", "neither its name nor its beginning"),
+    ],
+)  # fmt: skip
+def test_wrong_files_say_what_is_wrong(tmp_path: Path, door: str, name: str, text: str, words: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match=words):
+        getattr(structure, door)(path)
+
+
+def test_atoms_of_a_dump_that_leave_are_missed(tmp_path: Path) -> None:
+    """As many atoms as before, but others: a dump of a group that changes."""
+    path = tmp_path / "run.dump"
+    path.write_text(_of_lammps(2, "1 1 0 0 0\n2 1 1 1 1\n") + _of_lammps(2, "3 1 0 0 0\n2 1 1 1 1\n"))
+    with pytest.raises(DataError, match=r"frame 1 has other atoms.*read_structure\(path, frame=1\)"):
+        structure.read_trajectory(path).position.compute()
+    assert structure.read_structure(path, frame=1)["id"].values.tolist() == [2, 3]
+
+
 @pytest.mark.parametrize("kind", ["extxyz", "lammps-dump", "xdatcar"])
 def test_random_damage_is_survived(tmp_path: Path, kind: str) -> None:
     """Bytes changed and cut at random: a result or one of our errors."""
