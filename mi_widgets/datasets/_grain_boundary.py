@@ -144,7 +144,7 @@ def make_grain_boundary_structure(
         raise ParameterError(f"make_grain_boundary_structure: n_cells is a whole number of 1 to 6; got {n_cells!r}.")
     energy, held = None, None
     if relaxed:
-        found = relax(*shift, n_cells=int(n_cells), hold=hold)
+        found = relax(*shift, n_cells=int(n_cells), hold=bool(hold))
         position, held, energy = found.position, found.held, found.energy
     else:
         position, _ = bicrystal(shift, int(n_cells))
