@@ -1,6 +1,5 @@
 """Axes and columns of the pictures of clusters; views and pictures share them."""
 
-from functools import partial
 from typing import Any
 
 import holoviews as hv
@@ -18,14 +17,18 @@ __all__ = [
     "curve_frame",
     "from_scale",
     "map_frame",
+    "map_limits",
+    "root_ticks",
     "stack_offsets",
     "to_scale",
     "tree_axis",
     "tree_frame",
+    "tree_label",
+    "tree_limits",
 ]
 
 MIXED_COLOR = "#8a939c"
-BOX_DEPTH = 0.05  # of the height of the tree
+BOX_DEPTH = 0.08  # of the height of the tree
 DENSITY = "density of states per site (1/eV)"
 
 
@@ -76,17 +79,28 @@ def tree_axis(metric: str, units: str) -> tuple[str, bool]:
     return text + ("" if units in ("", "1") else f" ({nice_unit(units)})"), False
 
 
-def tree_frame(twigs: Twigs | None, axis: str, *, percent: bool, height: int = 262) -> hv.Points:
-    """Axes of a picture of a tree, heights on a scale of roots; its lines and boxes are laid over it."""
+def tree_limits(twigs: Twigs | None) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of the axes of a tree: boxes from left to right, heights on their scale from below the boxes to the top."""
     top = float(to_scale(max(twigs.y.values(), default=0.0))) * 1.04 if twigs is not None else 0.0
     top = top or 1.0
-    k = len(twigs.leaves) if twigs is not None else 1
+    return (-0.7, (len(twigs.leaves) if twigs is not None else 1) - 0.3), (-BOX_DEPTH * top, top)
+
+
+def tree_frame(twigs: Twigs | None, axis: str, *, percent: bool, height: int = 262) -> hv.Points:
+    """Axes of a picture of a tree, heights on a scale of roots; its lines and boxes are laid over it."""
+    xlim, ylim = tree_limits(twigs)
     dims = [hv.Dimension("x", label="sites"), hv.Dimension("y", label=axis)]
+    ticks = [(place, text) for place, text in root_ticks(ylim[1], percent).items()]
     return hv.Points([], dims, label="frame").opts(
-        xlim=(-0.7, k - 0.3), ylim=(-BOX_DEPTH * top, top), height=height, responsive=True, min_width=300, xlabel="",
-        ylabel=plain(f"{axis} (root scale)"), show_grid=True, show_legend=False, backend="bokeh", apply_ranges=False,
-        title="", hooks=[figure_style, partial(_root_ticks, percent=percent)],
+        xlim=xlim, ylim=ylim, height=height, responsive=True, min_width=300, xlabel="", ylabel=tree_label(axis),
+        yticks=ticks, show_grid=True, show_legend=False, backend="bokeh", apply_ranges=False, title="",
+        hooks=[figure_style, _no_columns],
     )  # fmt: skip
+
+
+def tree_label(axis: str) -> str:
+    """Text beside the axis of heights."""
+    return plain(f"{axis} (root scale)")
 
 
 def to_scale(height: Any) -> Any:
@@ -99,17 +113,16 @@ def from_scale(place: float) -> float:
     return max(float(place), 0.0) ** 2
 
 
-def _root_ticks(plot: Any, _element: Any, *, percent: bool) -> None:
-    """HoloViews hook: ticks at round heights."""
-    from bokeh.models import FixedTicker
+def root_ticks(top: float, percent: bool) -> dict[float, str]:
+    """Places of round heights on the axis of a tree that ends at the place `top`, and their texts."""
+    high = from_scale(top)
+    unit = 10.0 ** np.floor(np.log10(high)) if high > 0 else 1.0
+    heights = [s * unit for s in (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if s * unit <= high]
+    return {float(to_scale(h)): f"{100 * h:g} %" if percent else f"{h:g}" for h in heights}
 
-    top = from_scale(plot.state.y_range.end)
-    unit = 10.0 ** np.floor(np.log10(top)) if top > 0 else 1.0
-    steps = (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-    heights = [s * unit for s in steps if s * unit <= top]
-    ticks = {float(to_scale(h)): f"{100 * h:g} %" if percent else f"{h:g}" for h in heights}
-    plot.state.yaxis.ticker = FixedTicker(ticks=list(ticks))
-    plot.state.yaxis.major_label_overrides = ticks
+
+def _no_columns(plot: Any, _element: Any) -> None:
+    """HoloViews hook: boxes need no lines of a grid."""
     plot.state.xgrid.visible = False
 
 
@@ -141,14 +154,20 @@ def curve_frame(
 # ---- the map of sites ------------------------------------------------------------------------------------------------
 
 
-def map_frame(places: np.ndarray, axes: tuple[str, str], *, height: int = 286) -> hv.Points:
-    """Axes of a map of sites; its points are laid over it."""
+def map_limits(places: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of the axes of a map of sites."""
     there = places[np.isfinite(places).all(axis=1)] if len(places) else np.zeros((0, 2))
     low, high = (there.min(axis=0), there.max(axis=0)) if len(there) else (np.zeros(2), np.ones(2))
     pad = np.maximum(0.07 * (high - low), 1e-6 + 0.02 * float((high - low).max()))
+    low, high = low - pad, high + pad
+    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+
+
+def map_frame(places: np.ndarray, axes: tuple[str, str], *, height: int = 262) -> hv.Points:
+    """Axes of a map of sites; its points are laid over it."""
+    xlim, ylim = map_limits(places)
     dims = [hv.Dimension(name, label=plain(text)) for name, text in zip("xy", axes, strict=True)]
     return hv.Points([], dims, label="frame").opts(
-        title="", xlim=(low[0] - pad[0], high[0] + pad[0]), ylim=(low[1] - pad[1], high[1] + pad[1]), height=height,
-        responsive=True, min_width=300, show_legend=False, show_grid=True, backend="bokeh", apply_ranges=False,
-        hooks=[figure_style],
+        title="", xlim=xlim, ylim=ylim, height=height, responsive=True, min_width=300, show_legend=False,
+        show_grid=True, backend="bokeh", apply_ranges=False, hooks=[figure_style],
     )  # fmt: skip

@@ -60,6 +60,7 @@ class DosBase(Explorer):
         self.map_places, self.map_method = np.empty((0, 2)), "pca"
         self.slab_drawn: Any = None
         self._quiet, self._cut_at, self._fresh = Quiet(), 0.0, False
+        self._clustered = False
         self.site_curves: SiteCurves
         super().__init__(ds, params=params, threaded=threaded)
         self.selection = {"atom": []}
@@ -130,6 +131,8 @@ class DosBase(Explorer):
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         super()._run_ended(state, part, error)
         if state == "done":
+            if not self._clustered:
+                self._clustered, self.history = True, History(self._snapshot())  # nobody goes back to nothing
             self.history.keep(self._snapshot())
             self.guard(self._want_map)()
         self._history_shown()

@@ -70,6 +70,8 @@ class DosControls(ipw.HBox):
         self._on_change, self._on_error, self._quiet, self._params = on_change, on_error, Quiet(), params
         self.choices: dict[str, ipw.Dropdown] = {}
         for name, known in OPTIONS.items():
+            if name == "spin" and not spins:
+                continue
             words = _WORDS[name]
             values = references if name == "reference" else known
             self.choices[name] = ipw.Dropdown(

@@ -12,9 +12,9 @@ from bokeh.events import DoubleTap, SelectionGeometry, Tap
 from bokeh.models.annotations import BoxAnnotation, Legend, LegendItem, Span
 
 from mi_widgets.plots._dos_frames import DENSITY, curve_frame, stack_offsets
-from mi_widgets.plots._dos_groups import CLUSTER_COLORS
-from mi_widgets.plots._style import plain
-from mi_widgets.widgets._dos_marks import REACH, pixel_scale, shift_held
+from mi_widgets.plots._dos_groups import CLUSTER_COLORS, slot_color
+from mi_widgets.plots._style import plain, text_of
+from mi_widgets.widgets._dos_marks import REACH, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._tools import set_tools
 from mi_widgets.widgets._view import View
@@ -24,6 +24,7 @@ __all__ = ["N_PICKED", "Curve", "CurvePanel"]
 N_SLOTS, N_PICKED = len(CLUSTER_COLORS), 6
 _PICK_COLOR, _WINDOW_COLOR = "#111111", "#0072b2"
 _HEIGHT, _LEGEND, _LONGEST = 316, 112, 18
+_MANY_COLUMNS = 12
 _FINE = 400  # energies from which the ends of the bands are drawn at every second one
 
 
@@ -75,45 +76,52 @@ class CurvePanel:
     ) -> None:
         self._on_cluster, self._on_window = on_cluster, on_window
         self._energy = xr.DataArray([0.0, 1.0], dims="energy", attrs={"units": "eV", "long_name": "energy"})
-        self._xlim, self._zero = (0.0, 1.0), float("nan")
         self._curves: list[Curve] = []
         self._offsets = np.zeros(0)
-        self._legend_order: list[int] = []
         self._limits: tuple[float, float] | None = None
+        self._looks: list[tuple[str, str] | None] = [None] * N_SLOTS
+        self._window: tuple[float | None, ...] = (None, None)
         self.view = View(self._picture(), lock=lock, wire=self._wire, on_error=on_error)
         self.view.add_class("mi-curves")
 
     def frame(self, energy: xr.DataArray, xlim: tuple[float, float], zero: float) -> None:
         """Draw with another axis, a line at `zero` unless it is NaN; curves are drawn anew after it."""
-        self._energy, self._xlim, self._zero, self._curves = energy, xlim, zero, []
-        self._legend_order = []
-        self.view.show(self._picture())
+        self._energy, self._curves, self._limits = energy, [], None
+        x = np.asarray(energy.values, dtype=np.float32)
+        nothing = np.full(x.size, np.nan, dtype=np.float32)
+        with self.view.lock:
+            figure = self.view.figure("frame")
+            set_range(figure.x_range, xlim)
+            figure.xaxis[0].axis_label = text_of(energy)
+            there = bool(np.isfinite(zero))
+            self._zero.update(location=float(zero) if there else 0.0, visible=there)
+            for label in ("means", "bands", "picked"):
+                names = [n for n in self.view.part(label).handles["source"].data if n != "x"]
+                own = (self._sparse(x), self._sparse(nothing)) if label == "bands" else (x, nothing)
+                self.view.write(label, {"x": own[0], **dict.fromkeys(names, own[1])})
 
     def show(self, curves: Sequence[Curve], *, stacked: bool, title: str) -> None:
         """Draw the curves of the clusters, the first one on top: only columns that change are sent."""
         self._curves = list(curves)
         mean = np.array([c.mean for c in curves]).reshape(len(curves), self._energy.size)
         self._offsets = stack_offsets(mean, stacked)
-        taken = {c.slot: (c, self._offsets[i]) for i, c in enumerate(curves)}
         nothing = np.full(self._energy.size, np.nan, dtype=np.float32)
         sparse = self._sparse(nothing)
         means, bands = {}, {}
-        for slot in range(N_SLOTS):
-            there = taken.get(slot)
-            if there is None:
-                means[f"m{slot}"], bands[f"l{slot}"], bands[f"h{slot}"] = nothing, sparse, sparse
+        for i in range(N_SLOTS):
+            if i >= len(curves):
+                means[f"m{i}"], bands[f"l{i}"], bands[f"h{i}"] = nothing, sparse, sparse
                 continue
-            c, up = there
-            means[f"m{slot}"] = (c.mean + up).astype(np.float32)
+            c, up = curves[i], self._offsets[i]
+            means[f"m{i}"] = (c.mean + up).astype(np.float32)
             for name, values in (("l", c.low), ("h", c.high)):
-                bands[f"{name}{slot}"] = (self._sparse(values) + up).astype(np.float32)
+                bands[f"{name}{i}"] = (self._sparse(values) + up).astype(np.float32)
         with self.view.lock:
             self._put("means", means)
             self._put("bands", bands)
-            for slot, renderers in enumerate(self._renderers):
-                for r in renderers:
-                    r.visible = slot in taken
-            self._write_legend([c.slot for c in curves], {c.slot: c.text for c in curves})
+            for i in range(N_SLOTS):
+                there = i < len(curves)
+                self._dress(i, (slot_color(curves[i].slot), _short(curves[i].text)) if there else None)
             self.view.figure("frame").title.text = plain(title)
             tops = [float(np.nanmax(c.high, initial=0.0)) + up for c, up in zip(curves, self._offsets, strict=True)]
             self._reach(max(tops, default=1.0))
@@ -131,18 +139,21 @@ class CurvePanel:
                 item.update(visible=i < len(sites))
                 if i < len(sites):
                     item.label = value(_short(sites[i][0]))
-            there = {c.slot: c.label for c in self._curves}
-            for slot, (area, line) in enumerate(self._renderers):
-                faint = bool(labels) and there.get(slot) not in labels
-                line.glyph.update(line_alpha=0.3 if faint else 1.0)
-                area.glyph.update(fill_alpha=0.06 if faint else 0.22)
+            for c, (area, line) in zip(self._curves, self._renderers, strict=False):
+                faint = bool(labels) and c.label not in labels
+                if faint != (line.glyph.line_alpha < 1):
+                    line.glyph.line_alpha = 0.3 if faint else 1.0
+                    area.glyph.fill_alpha = 0.06 if faint else 0.22
 
     def mark(self, window: Sequence[float | None] | None) -> None:
         """Shade what lies outside the window of energies that are compared."""
-        low, high = window or (None, None)
+        ends = tuple(window or (None, None))
+        if ends == self._window:
+            return
+        self._window = ends
         with self.view.lock:
-            for box, ends in ((self._below, {"right": low}), (self._above, {"left": high})):
-                box.update(visible=next(iter(ends.values())) is not None, **ends)
+            self._below.update(visible=ends[0] is not None, right=ends[0])
+            self._above.update(visible=ends[1] is not None, left=ends[1])
 
     # ---- what the figure is made of --------------------------------------------------------------------------------
 
@@ -150,10 +161,29 @@ class CurvePanel:
         return values[:: 2 if self._energy.size > _FINE else 1]
 
     def _put(self, label: str, columns: dict[str, np.ndarray]) -> None:
-        source = self.view.part(label).handles["source"]
-        for name, values in columns.items():
-            if not np.array_equal(source.data[name], values, equal_nan=True):
-                source.data[name] = values
+        """Send the columns that change; many of them as one, which is quicker."""
+        data = self.view.part(label).handles["source"].data
+        new = {n: v for n, v in columns.items() if not np.array_equal(data[n], v, equal_nan=True)}
+        if len(new) > _MANY_COLUMNS:
+            self.view.write(label, {**data, **columns})
+            return
+        for name, values in new.items():
+            data[name] = values
+
+    def _dress(self, i: int, look: tuple[str, str] | None) -> None:
+        """Colour and text of the curve in place `i`; None hides it. Places keep theirs: to reorder a legend is slow."""
+        if look == self._looks[i]:
+            return
+        area, line = self._renderers[i]
+        before, self._looks[i] = self._looks[i], look
+        if (look is None) != (before is None):
+            area.visible = line.visible = self._items[i].visible = look is not None
+        if look is not None:
+            color, text = look
+            if before is None or before[0] != color:
+                area.glyph.fill_color = line.glyph.line_color = color
+            if before is None or before[1] != text:
+                self._items[i].label = value(text)
 
     def _reach(self, top: float) -> None:
         low = float(np.nanmin([np.nanmin(c.mean, initial=0.0) for c in self._curves] or [0.0]))
@@ -161,11 +191,10 @@ class CurvePanel:
         limits = (min(low, 0.0) - 0.02 * top, 1.04 * top)
         if limits != self._limits:
             self._limits = limits
-            self.view.figure("frame").y_range.update(start=limits[0], end=limits[1])
+            set_range(self.view.figure("frame").y_range, limits)
 
     def _picture(self) -> Any:
-        self._limits = None
-        frame = curve_frame(self._energy, DENSITY, self._xlim, height=_HEIGHT)
+        frame = curve_frame(self._energy, DENSITY, (0.0, 1.0), height=_HEIGHT)
         return hv.Overlay([frame]).opts(backend="bokeh", show_legend=False)
 
     def _wire(self, view: View) -> None:
@@ -181,10 +210,10 @@ class CurvePanel:
             view.add(label, figure, first)
         figure.renderers = [r for r in figure.renderers if r not in (band_source, mean_source, pick_source)]
         self._renderers = []
-        for slot, color in enumerate(CLUSTER_COLORS):
-            area = figure.varea("x", f"l{slot}", f"h{slot}", source=band_source.data_source, fill_color=color,
+        for i, color in enumerate(CLUSTER_COLORS):
+            area = figure.varea("x", f"l{i}", f"h{i}", source=band_source.data_source, fill_color=color,
                                 fill_alpha=0.22, visible=False)  # fmt: skip
-            line = figure.line("x", f"m{slot}", source=mean_source.data_source, line_color=color, line_width=2,
+            line = figure.line("x", f"m{i}", source=mean_source.data_source, line_color=color, line_width=2,
                                visible=False)  # fmt: skip
             self._renderers.append((area, line))
         picked = [figure.line("x", f"p{i}", source=pick_source.data_source, line_color=_PICK_COLOR, line_width=1.4,
@@ -194,10 +223,9 @@ class CurvePanel:
             BoxAnnotation(fill_color="#5b6770", fill_alpha=0.13, line_color=_WINDOW_COLOR, line_alpha=0.6,
                           line_width=1, visible=False, level="underlay") for _ in range(2)
         )  # fmt: skip
-        there = bool(np.isfinite(self._zero))
-        zero = Span(location=self._zero if there else 0.0, visible=there, dimension="height", line_color="#6b7680",
-                    line_dash="dashed", line_width=1)  # fmt: skip
-        for thing in (self._below, self._above, zero):
+        self._zero = Span(location=0.0, visible=False, dimension="height", line_color="#6b7680", line_dash="dashed",
+                          line_width=1)  # fmt: skip
+        for thing in (self._below, self._above, self._zero):
             figure.add_layout(thing)
         set_tools(figure, "width", tip="Drag a window: the states that are compared", location="right")
         figure.update(min_border_left=64)
@@ -213,16 +241,6 @@ class CurvePanel:
         look |= {"label_text_font_size": "11px", "label_text_color": "#2b3138", "background_fill_alpha": 0.0}
         self._legend = Legend(items=[*self._items, *self._picked_items], location="top_left", **look)
         figure.add_layout(self._legend, "right")
-
-    def _write_legend(self, order: list[int], texts: dict[int, str]) -> None:
-        for slot, item in enumerate(self._items):
-            item.update(visible=slot in texts)
-            if slot in texts:
-                item.label = value(_short(texts[slot]))
-        if order != self._legend_order:
-            self._legend_order = order
-            rest = [i for i in range(N_SLOTS) if i not in order]
-            self._legend.items = [*(self._items[i] for i in [*order, *rest]), *self._picked_items]
 
     # ---- what it tells ---------------------------------------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from mi_widgets.widgets._dos_table import cluster_rows, unusual_rows
 if TYPE_CHECKING:
     from mi_widgets.widgets._dos_base import DosBase
 
-__all__ = ["draw_chosen", "draw_clusters", "draw_curves", "draw_map", "draw_tree"]
+__all__ = ["draw_chosen", "draw_clusters", "draw_curves", "draw_map", "draw_tree", "draw_unusual"]
 
-_MOST_BRANCHES = 60
+_MOST_BRANCHES = 54
 _LEAST_HEIGHT = 1e-3  # of the highest merge; sites nearer than that are one box
 
 
@@ -39,8 +39,14 @@ def draw_clusters(app: "DosBase") -> None:
     draw_curves(app)
     _draw_slab(app)
     app.rows.rows, app.rows.note = cluster_rows(app)
-    app.unusual.rows, app.unusual.note = unusual_rows(app)
+    draw_unusual(app)
     draw_chosen(app)
+
+
+def draw_unusual(app: "DosBase") -> None:
+    """The list of unusual sites, where it is in sight."""
+    if app.table_buttons.value == app.table_buttons.options[1] and app.result is not None:
+        app.unusual.rows, app.unusual.note = unusual_rows(app)
 
 
 def draw_tree(app: "DosBase") -> None:
@@ -99,6 +105,7 @@ def draw_chosen(app: "DosBase") -> None:
     if app.found is not None:
         app.curves.pick(_picked_curves(app, chosen, labels), inside)
     app.chosen_text.value = _chosen_text(app, inside)
+    app.clear_button.disabled = not chosen.size
     app.merge_button.disabled = len(inside) < 2
     app.split_button.disabled = len(inside) != 1 or app.group_of(min(inside)).size < 2
 
@@ -145,6 +152,10 @@ def _draw_slab(app: "DosBase") -> None:
             codes[g.atoms] = len(labels)
         labels.append(f"{len(others)} other clusters")
         colors.append(slot_color(-1))
+    if not labels:
+        app.slab_drawn = None
+        app.viewer.set_params(color_by="element")
+        return
     key: Any = (codes.tobytes(), tuple(labels), tuple(colors))
     if key != app.slab_drawn:
         app.slab_drawn = key

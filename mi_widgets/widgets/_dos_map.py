@@ -6,12 +6,13 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 from bokeh.events import DoubleTap, SelectionGeometry, Tap
-from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, PanTool, ResetTool, WheelZoomTool
+from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, ResetTool, WheelZoomTool
 from bokeh.transform import linear_cmap
 
-from mi_widgets.plots._dos_frames import map_frame
+from mi_widgets.plots._dos_frames import map_frame, map_limits
 from mi_widgets.plots._dos_groups import CLUSTER_COLORS, OTHER_COLOR
-from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, shift_held
+from mi_widgets.plots._style import plain
+from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._structure_flat import inside_polygon
 from mi_widgets.widgets._view import View
@@ -48,23 +49,31 @@ class MapPanel:
         self._drawn = self._chosen = np.empty(0, dtype=int)
         self._slots = np.empty(0, dtype=int)
         self._texts: list[str] = []
-        self._axes = ("x", "y")
         self.view = View(self._picture(), lock=lock, wire=self._wire, on_error=on_error)
         self.view.add_class("mi-embedding")
 
     def show(self, xy: np.ndarray, slots: np.ndarray, texts: list[str], axes: tuple[str, str]) -> None:
         """Draw other points: (n_atoms, 2), NaN where an atom has no place; `texts` are for the pointer."""
-        self._xy, self._slots, self._texts, self._axes = np.asarray(xy, dtype=float), slots, texts, axes
+        self._xy, self._slots, self._texts = np.asarray(xy, dtype=float), slots, texts
         there = np.flatnonzero(np.isfinite(self._xy).all(axis=1))
         step = max(1, -(-there.size // _MOST))
         self._drawn = there[::step]
-        self.view.show(self._picture())
+        with self.view.lock:
+            figure = self.view.figure("frame")
+            xlim, ylim = map_limits(self._xy)
+            set_range(figure.x_range, xlim)
+            set_range(figure.y_range, ylim)
+            for axis, text in zip((figure.xaxis[0], figure.yaxis[0]), axes, strict=True):
+                axis.axis_label = plain(text)
+            self.view.part("dots").handles["glyph"].size = 8 if self._drawn.size < 400 else 5
+            self.view.write("dots", self._dots())
         self.choose(self._chosen)
 
     def color(self, slots: np.ndarray) -> None:
         """Draw the same points in the colours of other clusters."""
         self._slots = slots
-        self.view.write("dots", self._dots())
+        with self.view.lock:
+            self.view.part("dots").handles["source"].data["slot"] = self._dots()["slot"]
 
     def choose(self, atoms: np.ndarray) -> None:
         """Mark atoms."""
@@ -81,7 +90,7 @@ class MapPanel:
         return {"x": xy[:, 0], "y": xy[:, 1], "slot": np.maximum(slots, 0).astype(np.uint8), "text": texts}
 
     def _picture(self) -> Any:
-        return hv.Overlay([map_frame(self._xy, self._axes)]).opts(backend="bokeh", show_legend=False)
+        return hv.Overlay([map_frame(self._xy, ("x", "y"))]).opts(backend="bokeh", show_legend=False)
 
     def _wire(self, view: View) -> None:
         figure = view.figure("frame")
@@ -89,13 +98,13 @@ class MapPanel:
                               line_color="#d9a400")  # fmt: skip
         view.add("halo", figure, halo)
         color: Any = linear_cmap("slot", _PALETTE, -0.5, len(_PALETTE) - 0.5)
-        dots = figure.scatter("x", "y", source=self._dots(), size=8 if self._drawn.size < 400 else 5, fill_color=color,
+        dots = figure.scatter("x", "y", source=self._dots(), size=8, fill_color=color,
                               line_color="#30363c", line_width=0.5, fill_alpha=0.85)  # fmt: skip
         view.add("dots", figure, dots)
         box = BoxSelectTool(renderers=[], description="Drag a rectangle: choose the sites in it")
         lasso = LassoSelectTool(renderers=[], continuous=False, description="Draw around sites")
         hover = HoverTool(renderers=[dots], tooltips=[("", "@text")], description="Say what is under the pointer")
-        figure.tools = [box, lasso, PanTool(), WheelZoomTool(), ResetTool(), hover]
+        figure.tools = [box, lasso, WheelZoomTool(), ResetTool(), hover]
         figure.toolbar.update(active_drag=box, active_scroll=None, active_tap=None, active_inspect=hover, logo=None)
         figure.toolbar_location = "right"
         figure.update(min_border_left=64, min_border_bottom=64)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["CHOSEN_COLOR", "REACH", "pixel_scale", "shift_held"]
+from bokeh.core.property.descriptors import UnsetValueError
+
+__all__ = ["CHOSEN_COLOR", "REACH", "pixel_scale", "set_range", "shift_held"]
 
 CHOSEN_COLOR = "#ffc70d"  # as in the viewer of structures
 REACH = 8.0  # pixels from a line or point that still mean it
@@ -19,9 +21,20 @@ def shift_held(event: Any) -> bool:
 
 def pixel_scale(figure: Any) -> tuple[float, float]:
     """Pixels of one unit along both axes of a Bokeh figure."""
-    width, height = _or(figure.inner_width, _WIDTH), _or(figure.inner_height, _HEIGHT)
+    width, height = _told(figure, "inner_width", _WIDTH), _told(figure, "inner_height", _HEIGHT)
     return width / (figure.x_range.end - figure.x_range.start), height / (figure.y_range.end - figure.y_range.start)
 
 
-def _or(value: Any, default: float) -> float:
+def set_range(range_: Any, ends: tuple[float, float]) -> None:
+    """Ends of an axis, also those to which the page goes back."""
+    low, high = (float(v) for v in ends)
+    range_.update(start=low, end=high, reset_start=low, reset_end=high)
+
+
+def _told(figure: Any, name: str, default: float) -> float:
+    """What the page has told of the size of a picture."""
+    try:
+        value = getattr(figure, name)
+    except UnsetValueError:
+        return default
     return float(value) if isinstance(value, int | float) and value > 0 else default

@@ -1,6 +1,7 @@
 """The parts of DOSClusterer's page, and where they stand."""
 
 import html
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as ipw
@@ -12,13 +13,14 @@ from mi_widgets.plots._style import nice_unit
 from mi_widgets.widgets._dos_controls import DosControls
 from mi_widgets.widgets._dos_curves import CurvePanel
 from mi_widgets.widgets._dos_cut import CutField
+from mi_widgets.widgets._dos_draw import draw_unusual
+from mi_widgets.widgets._dos_export import ClusterExport
 from mi_widgets.widgets._dos_map import MapPanel
 from mi_widgets.widgets._dos_params import OPTIONS
 from mi_widgets.widgets._dos_rows import RowTable
 from mi_widgets.widgets._dos_table import CLUSTER_COLUMNS, UNUSUAL_COLUMNS
 from mi_widgets.widgets._dos_tree import TreePanel
 from mi_widgets.widgets._dos_work import MAPS
-from mi_widgets.widgets._export import ExportBar
 from mi_widgets.widgets._history import HistoryButtons
 from mi_widgets.widgets._select import link
 
@@ -60,9 +62,9 @@ def build_page(app: "DosBase") -> None:
     app.observe(lambda _: _show_header(app), ["state", "result", "params", "code"])
     _show_header(app)
     views = [("dendrogram", app.tree.view), ("map", app.map.view), ("curves", app.curves.view)]
-    app.export = ExportBar(
+    app.export = ClusterExport(
         f"{app.data.attrs.get('title') or 'pdos'}_clusters", result=lambda: app.result, views=views,
-        code=lambda: app.code, tell=app.show_message,
+        code=lambda: app.code, tell=app.show_message, slab=app.viewer.to_html if app.viewer is not None else None,
     )  # fmt: skip
     traitlets.dlink((app, "code"), (app.export.box, "code"))
     app.fold = ipw.Accordion([app.export], titles=("Export and code",), selected_index=None)
@@ -140,10 +142,11 @@ def _place(app: "DosBase") -> None:
         app.adding.layout.display = "none" if tree else None
 
     def show_table(_change: Any = None) -> None:
+        draw_unusual(app)
         app.under.children = [app.rows if app.table_buttons.value == _TABLES[0] else app.unusual]
 
     app.show_overview = show_overview
-    app.table_buttons.observe(show_table, "value")
+    app.table_buttons.observe(app.guard(show_table), "value")
     show_overview()
     show_table()
     left = ipw.VBox([_row(app.overview_buttons, app.adding), app.over, app.cut_field, _row(
@@ -178,12 +181,17 @@ def _row(*widgets: ipw.Widget) -> ipw.HBox:
     return row
 
 
+def _count(app: "DosBase") -> str:
+    n = 0 if app.result is None else int(app.result.sizes["cluster_label"])
+    return "1 cluster" if n == 1 else f"{n:,} clusters"
+
+
 def _show_header(app: "DosBase") -> None:
     ds = app.data
-    name = html.escape(str(ds.attrs.get("title") or "Densities of states")[:80])
+    name = html.escape(shorten(str(ds.attrs.get("title") or "Densities of states"), 80, placeholder=" …"))
     pdos = ds["pdos"]
     sizes = [f"{app.n_atoms:,} sites"] + [f"{pdos.sizes[d]} {d}s" for d in ("orbital", "spin") if d in pdos.dims]
-    chip = {"idle": "not clustered", "done": f"{len(app.groups)} clusters"}.get(app.state, app.state)
+    chip = {"idle": "not clustered", "done": _count(app)}.get(app.state, app.state)
     old = '<span class="mi-chip mi-chip-stale" role="status">clusters of other parameters</span>'
     app.header.value = (
         f'<span class="mi-title">{name}</span><span class="mi-sizes">{" × ".join(sizes)} × '

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLUSTER_COLUMNS", "UNUSUAL_COLUMNS", "cluster_rows", "unusual_rows"]
 
-_MOST_ROWS, _MOST_UNUSUAL = 200, 30
+_MOST_ROWS, _MOST_UNUSUAL = 100, 30
 CLUSTER_COLUMNS = (
     {"title": "cluster", "left": True, "name": True, "tip": "Name; double-click or F2 to change it"},
     {"title": "element"},

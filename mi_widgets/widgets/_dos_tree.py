@@ -1,6 +1,6 @@
 """The tree of merges one can point at: branches, boxes, and the cut as a line that is moved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import holoviews as hv
@@ -9,9 +9,19 @@ from bokeh.events import DoubleTap, Tap
 from bokeh.models import FixedTicker, HoverTool, PanTool, ResetTool, WheelZoomTool
 from bokeh.models.annotations import Span
 
-from mi_widgets.plots._dos_frames import BOX_DEPTH, box_texts, branch_colors, from_scale, to_scale, tree_frame
+from mi_widgets.plots._dos_frames import (
+    BOX_DEPTH,
+    box_texts,
+    branch_colors,
+    from_scale,
+    root_ticks,
+    to_scale,
+    tree_frame,
+    tree_label,
+    tree_limits,
+)
 from mi_widgets.plots._dos_tree import Twigs
-from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, shift_held
+from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._view import View
 
@@ -47,11 +57,9 @@ class TreePanel:
     ) -> None:
         self._on_sites, self._on_cut = on_sites, on_cut
         self._twigs: Twigs | None = None
-        self._texts: list[str] = []
         self._cut: float | None = None
         self._chosen = np.empty(0, dtype=int)
         self._slots = np.empty(0, dtype=int)
-        self._axis, self._percent = "distance of merging", False
         self.view = View(self._picture(), lock=lock, wire=self._wire, on_error=on_error)
         self.view.on_patch(self._cut_moved)
         self.view.add_class("mi-tree")
@@ -60,9 +68,19 @@ class TreePanel:
         self, twigs: Twigs | None, slots: np.ndarray, elements: np.ndarray | None, axis: str, *, percent: bool
     ) -> None:
         """Draw another tree; `slots` are the colours of its sites, `elements` their elements."""
-        self._twigs, self._slots, self._axis, self._percent = twigs, slots, axis, percent
-        self._texts = box_texts(twigs, elements) if twigs is not None else []
-        self.view.show(self._picture())
+        self._twigs, self._slots = twigs, slots
+        texts = box_texts(twigs, elements) if twigs is not None else []
+        with self.view.lock:
+            figure = self.view.figure("frame")
+            xlim, ylim = tree_limits(twigs)
+            set_range(figure.x_range, xlim)
+            set_range(figure.y_range, ylim)
+            ticks = root_ticks(ylim[1], percent)
+            figure.yaxis[0].update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks,
+                                   axis_label=tree_label(axis))  # fmt: skip
+            self._label_boxes(figure.xaxis[0], texts)
+            self._write(texts, ylim[1])
+            self._line.update(**self._line_place())
         self.choose(self._chosen)
 
     def color(self, slots: np.ndarray) -> None:
@@ -95,28 +113,29 @@ class TreePanel:
             leaves = self._twigs.leaves
             at = np.flatnonzero(total[tree.stop[leaves]] > total[tree.start[leaves]]).astype(np.float32)
             depth = BOX_DEPTH * self._top
-            ends = dict(zip(_QUAD, (at - 0.5, at + 0.5, np.full_like(at, -depth), np.full_like(at, 0.35 * depth)),
-                            strict=True))  # fmt: skip
+            sides = (at - 0.5, at + 0.5, np.full_like(at, -depth), np.full_like(at, 0.5 * depth))
+            ends = dict(zip(_QUAD, sides, strict=True))
         self.view.write("halo", ends)
 
     # ---- what the figure is made of --------------------------------------------------------------------------------
 
     def _line_place(self) -> dict[str, Any]:
         there = self._cut is not None and self._twigs is not None
-        return {"location": float(to_scale(self._cut or 0.0)), "visible": there}
+        place = min(float(to_scale(self._cut or 0.0)), 0.99 * self._top)  # above all merges it stands at the edge
+        return {"location": place, "visible": there}
 
     @property
     def _top(self) -> float:
         return float(self.view.figure("frame").y_range.end)
 
     def _picture(self) -> Any:
-        return hv.Overlay([tree_frame(self._twigs, self._axis, percent=self._percent, height=_HEIGHT)]).opts(
-            backend="bokeh", show_legend=False
-        )
+        frame = tree_frame(None, "distance", percent=False, height=_HEIGHT)
+        return hv.Overlay([frame]).opts(backend="bokeh", show_legend=False)
 
     def _wire(self, view: View) -> None:
         figure = view.figure("frame")
-        lines, boxes = self._columns(float(figure.y_range.end))
+        lines: dict[str, Any] = {name: [] for name in (*_ENDS, "color")}
+        boxes: dict[str, Any] = {name: [] for name in (*_QUAD, "color", "text")}
         halo = figure.quad(*_QUAD, source={s: [] for s in _QUAD}, fill_color=CHOSEN_COLOR, fill_alpha=0.55,
                            line_color="#d9a400")  # fmt: skip
         view.add("halo", figure, halo)
@@ -126,10 +145,12 @@ class TreePanel:
         view.add("boxes", figure, quads)
         self._line = Span(
             dimension="width", line_color="#c2272d", line_width=2.5, line_dash="solid", line_alpha=0.9, editable=True,
-            level="overlay", hover_line_color="#111111", **self._line_place(),
+            level="overlay", hover_line_color="#111111", visible=False,
         )  # fmt: skip
         figure.add_layout(self._line)
-        self._label_boxes(figure)
+        # labels of another length must not move what stands below
+        figure.update(min_border_bottom=56, min_border_left=64)
+        figure.xaxis[0].update(major_tick_line_color=None, axis_line_color=None)
         hover = HoverTool(renderers=[quads], tooltips=[("", "@text")], description="Say what is under the pointer")
         figure.tools = [PanTool(dimensions="both"), WheelZoomTool(dimensions="height"), ResetTool(), hover]
         figure.toolbar.update(active_drag=None, active_scroll=None, active_tap=None, active_inspect=hover, logo=None)
@@ -137,31 +158,29 @@ class TreePanel:
         figure.on_event(Tap, self._tapped)
         figure.on_event(DoubleTap, self._tapped)
 
-    def _columns(self, top: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _write(self, texts: list[str], top: float) -> None:
         if self._twigs is None:
-            return {**{e: [] for e in _ENDS}, "color": []}, {**{s: [] for s in _QUAD}, "color": [], "text": []}
+            for label, names in (("lines", (*_ENDS, "color")), ("boxes", (*_QUAD, "color", "text"))):
+                self.view.write(label, {name: [] for name in names})
+            return
         ends, _ = self._twigs.segments()
         ends[:, [1, 3]] = to_scale(ends[:, [1, 3]])
         line_colors, box_colors = branch_colors(self._twigs, self._slots)
-        x = np.arange(len(self._texts), dtype=np.float32)
-        depth = BOX_DEPTH * top
-        boxes = (x - 0.45, x + 0.45, np.full_like(x, -0.85 * depth), np.zeros_like(x))
-        return (
-            {**dict(zip(_ENDS, ends.T.copy(), strict=True)), "color": line_colors.tolist()},
-            {**dict(zip(_QUAD, boxes, strict=True)), "color": box_colors.tolist(), "text": self._texts},
-        )
+        x = np.arange(len(texts), dtype=np.float32)
+        sides = (x - 0.45, x + 0.45, np.full_like(x, -0.7 * BOX_DEPTH * top), np.zeros_like(x))
+        lines = {**dict(zip(_ENDS, ends.T.copy(), strict=True)), "color": line_colors.tolist()}
+        self.view.write("lines", lines)
+        boxes = {**dict(zip(_QUAD, sides, strict=True)), "color": box_colors.tolist(), "text": texts}
+        self.view.write("boxes", boxes)
 
-    def _label_boxes(self, figure: Any) -> None:
-        texts: Sequence[str] = self._texts
-        axis = figure.xaxis[0]
-        axis.ticker = FixedTicker(ticks=list(range(len(texts))))
-        axis.major_label_overrides = {i: text[:14] for i, text in enumerate(texts)}
-        axis.update(major_tick_line_color=None, axis_line_color=None)
-        if len(texts) > 12:
-            axis.update(major_label_orientation="vertical",
-                        major_label_text_font_size="9px" if len(texts) > 40 else "10px")  # fmt: skip
-        # labels of another length must not move what stands below
-        figure.update(min_border_bottom=56, min_border_left=64)
+    def _label_boxes(self, axis: Any, texts: list[str]) -> None:
+        upright = len(texts) > 12
+        axis.update(
+            ticker=FixedTicker(ticks=list(range(len(texts)))),
+            major_label_overrides={i: text[:14] for i, text in enumerate(texts)},
+            major_label_orientation="vertical" if upright else "horizontal",
+            major_label_text_font_size="9px" if len(texts) > 36 else "10px" if upright else "11px",
+        )
 
     # ---- what it tells ---------------------------------------------------------------------------------------------
 

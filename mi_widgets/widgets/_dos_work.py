@@ -92,14 +92,13 @@ def coordination_of(ds: xr.Dataset) -> np.ndarray | None:
 def add_map(found: Found, method: str) -> Iterator[Part]:
     """The places of the sites on a map, by its method."""
     from mi_widgets import dos
-    from mi_widgets.errors import DataError
 
     n = found.aligned.sizes["atom"]
     yield Part(0, n, {}, message="drawing the map")
     given = cluster_options(found.params)
     names = [k for k in given if k not in ("linkage", "cut", *(() if method == "mds" else _DISTANCE))]
-    try:
+    if found.base.sizes.get("leaf", 0) > 1:
         places = dos.embed(found.aligned, method, **{k: given[k] for k in names})["embedding"].values
-    except DataError:  # fewer than two sites that can be compared
+    else:  # nothing to compare
         places = np.full((n, 2), np.nan)
     yield Part(n, n, {method: np.asarray(places, dtype=float)})

@@ -170,11 +170,11 @@ class DOSClusterer(DosBase):
     def close(self) -> None:
         """Stop what runs and remove the widget from every page."""
         viewer = getattr(self, "viewer", None)
+        panels = [getattr(getattr(self, name, None), "view", None) for name in ("tree", "map")]
         Explorer.close(self)
-        for part in [viewer, *(getattr(getattr(self, n, None), "view", None) for n in ("tree", "map"))]:
+        for part in (*panels, getattr(self, "rows", None), getattr(self, "unusual", None)):  # some are not in sight
             if part is not None:
+                part.layout.close()
                 part.close()
-        for name in ("rows", "unusual"):  # one of them is not in sight
-            table = getattr(self, name, None)
-            if table is not None:
-                table.close()
+        if viewer is not None:
+            viewer.close()
