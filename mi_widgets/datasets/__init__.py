@@ -2,9 +2,13 @@
 
 from mi_widgets.datasets._bounds import cramer_rao_bound
 from mi_widgets.datasets._bundled import load_spectral_map
+from mi_widgets.datasets._composition_spread import make_composition_spread
+from mi_widgets.datasets._conductivity import make_thermal_conductivity, make_thermal_conductivity_library
 from mi_widgets.datasets._fetch import fetch_raman_depth_series, fetch_raman_streamline
-from mi_widgets.datasets._pdos import make_pdos
+from mi_widgets.datasets._grain_boundary import load_grain_boundary, make_grain_boundary_structure
+from mi_widgets.datasets._pdos import list_pdos, load_pdos, make_pdos
 from mi_widgets.datasets._registry import list_datasets
+from mi_widgets.datasets._search_pools import make_search_pool
 from mi_widgets.datasets._silica import make_silica
 from mi_widgets.datasets._spectral_map import make_spectral_map
 from mi_widgets.datasets._structures import make_slab
@@ -15,11 +19,19 @@ __all__ = [
     "fetch_raman_depth_series",
     "fetch_raman_streamline",
     "list_datasets",
+    "list_pdos",
+    "load_grain_boundary",
+    "load_pdos",
     "load_spectral_map",
+    "make_composition_spread",
     "make_diffusing_atoms",
+    "make_grain_boundary_structure",
     "make_harmonic_crystal",
     "make_pdos",
+    "make_search_pool",
     "make_silica",
     "make_slab",
     "make_spectral_map",
+    "make_thermal_conductivity",
+    "make_thermal_conductivity_library",
 ]
