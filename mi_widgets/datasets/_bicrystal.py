@@ -49,13 +49,13 @@ def _grain(n_cells: int) -> np.ndarray:
 def bicrystal(translation: tuple[float, float, float], n_cells: int) -> tuple[np.ndarray, np.ndarray]:
     """Atoms before relaxation (angstrom), the lower grain first, and the height of each in its own grain.
 
-    The upper grain is the mirror image of the lower one, moved by the first two of `translation`; its third is the distance between the grains beyond
-    that of the planes of a perfect crystal.
+    The upper grain is the mirror image of the lower one, moved by the first two of `translation`; the third is the
+    distance between the grains beyond that of the planes of a perfect crystal.
     """
     lower = _grain(n_cells)
     mirrored = lower * [1, 1, -1]
     upper = mirrored + np.subtract(translation, (0, 0, SPACING))
-    upper[:, :2] %= PERIOD
+    _wrap(upper)
     return np.concatenate([lower, upper]), np.abs(np.concatenate([lower[:, 2], mirrored[:, 2]]))
 
 
@@ -96,8 +96,13 @@ def unfold(position: np.ndarray, x: float, y: float, z: float, steps: tuple[bool
     if steps[0]:
         turn()
         mirror()
-    out[:, :2] %= PERIOD
+    _wrap(out)
     return out
+
+
+def _wrap(position: np.ndarray) -> None:
+    """Put atoms into the cell; those that relaxed a little out of it stay where they are."""
+    position[:, :2] -= np.floor(position[:, :2] / PERIOD + 0.05) * PERIOD
 
 
 def _rattle(position: np.ndarray) -> np.ndarray:
