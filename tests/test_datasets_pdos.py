@@ -2,6 +2,7 @@
 
 import ast
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pint
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets import _pdos_model
+from mi_widgets.datasets import _pdos_dataset, _pdos_model, _tblite
 from mi_widgets.datasets._pdos import list_pdos, load_pdos, make_pdos
-from mi_widgets.errors import ParameterError
+from mi_widgets.datasets._structures import make_slab
+from mi_widgets.datasets._tblite import compute_pdos
+from mi_widgets.errors import DataError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
+from mi_widgets.labels import label_structure
 from mi_widgets.structure import coordination
 
 NAMES = list_pdos()
@@ -178,7 +182,7 @@ def test_unknown_slab_gives_the_names():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bundled_slab_is_whole(name):
     ds = load_pdos(name)
-    assert {"s", "p"} <= set(ds.orbital.values.tolist())
+    assert {"s"} < set(ds.orbital.values.tolist()) <= {"s", "p", "d"}
     assert np.isfinite(ds.pdos).all()
     assert float(ds.pdos.min()) > -1e-3  # projections of ultrasoft states can be slightly negative
     assert np.ptp(np.diff(ds.energy)) < 1e-3
@@ -232,6 +236,16 @@ def test_the_charge_of_mgo_is_on_oxygen():
     assert float(states.sel(kind="O")) > 3 * float(states.sel(kind="Mg"))
 
 
+def test_the_d_band_of_copper_rises_as_neighbours_are_lost():
+    """doi:10.1016/S0360-0564(02)45013-4: fewer neighbours, a narrower band, a centre nearer to the Fermi energy."""
+    ds = load_pdos("cu_adatom")
+    band = ds.pdos.sel(orbital="d", energy=slice(None, float(ds.fermi_energy) + 2))
+    center = (band * band.energy).integrate("energy") / band.integrate("energy")
+    by_number = center.groupby(ds.coordination).mean()
+    assert by_number.coordination.values.tolist() == [4, 8, 9, 12]
+    assert (by_number.diff("coordination") < -0.05).all()
+
+
 def test_each_slab_says_how_it_was_made():
     for name in NAMES:
         ds = load_pdos(name)
@@ -252,3 +266,67 @@ def test_the_recipe_knows_every_bundled_slab():
         if isinstance(target, ast.Name) and target.id in {"SLABS", "GPAW"} and isinstance(node.value, ast.Dict):
             known |= {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
     assert set(NAMES) <= known
+
+
+# --- compute_pdos
+
+
+def test_loewdin_shares_add_up_whichever_way_the_levels_lie():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(6, 6))
+    overlap = root @ root.T + np.eye(6)
+    value, vector = np.linalg.eigh(overlap)
+    orthogonal = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    coefficients = vector @ np.diag(value**-0.5) @ vector.T @ orthogonal
+    for given in (coefficients, coefficients.T):
+        shares = _tblite.loewdin_shares(given, overlap)
+        np.testing.assert_allclose(shares, orthogonal**2, atol=1e-12)
+        np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-12)
+
+
+def test_the_fermi_energy_holds_the_electrons():
+    levels = np.array([-3.0, -1.0, 0.5, 2.0])
+    assert -1 < _tblite._fermi_energy(levels, 4.0, 300.0) < 0.5
+    assert _tblite._fermi_energy(levels, 5.0, 300.0) == pytest.approx(0.5, abs=1e-6)
+    assert np.isfinite(_tblite._fermi_energy(levels, 8.0, 300.0))
+
+
+def test_levels_become_gaussians_of_two_electrons():
+    base = label_structure([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]], ["C", "O"])
+    weight = np.zeros((2, 2, 3))
+    weight[0, 0, 0], weight[0, 1, 0], weight[1, 1, 1] = 0.25, 0.75, 1.0
+    ds = _pdos_dataset.broadened(base, np.array([-3.0, 1.0]), weight, 0.0, (-6.0, 4.0))
+    assert ds.orbital.values.tolist() == ["s", "p"]
+    states = ds.pdos.integrate("energy")
+    np.testing.assert_allclose(states, [[0.5, 0.0], [1.5, 2.0]], atol=1e-6)
+    np.testing.assert_allclose(ds.pdos.sum(["atom", "orbital"]), ds.dos, atol=1e-12)
+
+
+def test_without_tblite_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tblite", None)
+    monkeypatch.setitem(sys.modules, "tblite.interface", None)
+    with pytest.raises(MissingDependencyError, match="pip install tblite"):
+        compute_pdos(make_slab(n_layers=1))
+
+
+@pytest.mark.parametrize("wrong", [{"method": "PM7"}, {"temperature": 0.0}, {"window": (1.0, 2.0)}])
+def test_computing_names_what_is_wrong(wrong):
+    with pytest.raises(ParameterError, match="compute_pdos"):
+        compute_pdos(make_slab(n_layers=1), **wrong)
+    with pytest.raises(LabelError, match="position"):
+        compute_pdos(xr.Dataset())
+
+
+def test_water_by_tblite():
+    """Ten states of eight electrons and two empty levels more; oxygen's lone pair is the highest that is filled."""
+    pytest.importorskip("tblite")
+    water = label_structure([[0.0, 0.0, 0.0], [0.757, 0.586, 0.0], [-0.757, 0.586, 0.0]], ["O", "H", "H"])
+    ds = compute_pdos(water)
+    np.testing.assert_allclose(ds.pdos.sum(["atom", "orbital"]), ds.dos, atol=1e-9)
+    filled = ds.sel(energy=ds.energy < float(ds.fermi_energy))
+    assert float(filled.dos.integrate("energy")) == pytest.approx(8, abs=0.02)
+    top = filled.pdos.isel(energy=slice(-60, None)).sum("energy")
+    assert str(top.isel(atom=0).idxmax("orbital").values) == "p"
+    assert float(top.isel(atom=0).sum()) > 10 * float(top.isel(atom=1).sum())
+    with pytest.raises(DataError, match="no result"):
+        compute_pdos(water.assign(position=water.position * 0))

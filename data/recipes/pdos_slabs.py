@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
+from mi_widgets.datasets._pdos_dataset import broadened
 from mi_widgets.io import read_pdos, write_netcdf
 from mi_widgets.labels import label_structure
 
@@ -81,27 +82,8 @@ def _by_gpaw(slab: dict[str, Any], folder: Path) -> xr.Dataset:
         if run.returncode or not found.exists():
             raise SystemExit("GPAW did not end well. Write: apt-get install gpaw gpaw-data libopenblas0")
     states = np.load(found)
-    low, high = states["fermi"] - 27, states["fermi"] + 6
-    energy, width = np.arange(low, high, 0.1), 0.2 / np.sqrt(2)
-    curve = np.exp(-0.5 * ((energy - states["energy"][:, None]) / width) ** 2) * 2 / (width * np.sqrt(2 * np.pi))
     ds = label_structure(slab["position"], slab["element"], cell=slab["cell"])
-    weight = states["weight"]
-    shells = np.flatnonzero(weight.any(axis=(0, 1)))
-    ds = ds.assign_coords(
-        energy=("energy", energy, {"units": "eV", "long_name": "energy"}),
-        orbital=("orbital", ["spdf"[l] for l in shells], {"long_name": "orbital"}),
-        site_label=("atom", slab["element"]),
-    )
-    density = {"units": "1/eV", "long_name": "projected density of states"}
-    ds["pdos"] = (("atom", "orbital", "energy"), np.einsum("nal,ne->ale", weight[:, :, shells], curve), density)
-    ds["dos"] = ("energy", curve.sum(axis=0), {"units": "1/eV", "long_name": "density of states"})
-    ds["fermi_energy"] = ((), float(states["fermi"]), {"units": "eV", "long_name": "Fermi energy"})
-    ds["spilling"] = ((), 0.0, {"units": "1", "long_name": "share of states that no orbital holds"})
-    flags = {"flag_values": [0, 1, 2], "flag_meanings": "ok no_projection damaged", "long_name": "status"}
-    ds["status"] = ("atom", np.zeros(ds.sizes["atom"], dtype=np.int8), flags)
-    known = weight[:, :, shells].any(axis=0)
-    ds["projected"] = (("atom", "orbital"), known, {"long_name": "whether the site has this orbital"})
-    return ds
+    return broadened(ds, states["energy"], states["weight"], float(states["fermi"]), (-27.0, 7.0))
 
 
 def pack(ds: xr.Dataset, slab: dict[str, Any], about: str, source: str, settings: dict[str, Any]) -> xr.Dataset:
@@ -110,7 +92,9 @@ def pack(ds: xr.Dataset, slab: dict[str, Any], about: str, source: str, settings
     shells = np.array([str(o).split("_")[0] for o in ds["orbital"].values])
     order = [l for l in ("s", "p", "d", "f") if l in shells]
     sites = _slab_sites.label_sites(slab)
-    out = ds[["position", "cell", "pbc", "dos", "fermi_energy", "spilling", "status"]].drop_vars("site_label")
+    out = ds[["position", "cell", "pbc", "dos", "fermi_energy", "spilling", "status"]].drop_vars(
+        "site_label", errors="ignore"
+    )
     out = out.assign_coords(orbital=("orbital", order, {"long_name": "orbital"}))
     dims = ("atom", "orbital", "energy")
     values = np.stack([ds["pdos"].values[:, shells == l].sum(axis=1) for l in order], axis=1)

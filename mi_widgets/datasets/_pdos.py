@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -10,6 +10,7 @@ import xarray as xr
 from mi_widgets import __version__
 from mi_widgets._share import share_path
 from mi_widgets.datasets import _pdos_model as model
+from mi_widgets.datasets._pdos_dataset import label_pdos
 from mi_widgets.datasets._registry import entry, registry
 from mi_widgets.errors import ParameterError
 from mi_widgets.io import read_netcdf
@@ -217,24 +218,17 @@ def _check(orbitals: str, n_energies: int, window: tuple[float, float], jitter: 
 def _label(
     sites: model.Sites, values: np.ndarray, axis: np.ndarray, names: tuple[str, ...], energy_shift: float
 ) -> xr.Dataset:
-    ds = label_structure(sites.position, sites.element, cell=sites.cell, pbc=(True, True, False))
-    ds = ds.assign_coords(
-        orbital=("orbital", list(names), {"long_name": "orbital"}),
-        energy=("energy", axis, {"units": "eV", "long_name": "energy"}),
+    structure = label_structure(sites.position, sites.element, cell=sites.cell, pbc=(True, True, False))
+    structure = structure.assign_coords(
         site_label=("atom", sites.label.astype(str), {"long_name": "kind of site"}),
         coordination=("atom", sites.coordination, {"units": "1", "long_name": "coordination number"}),
     )
-    density: dict[str, Any] = {"units": "1/eV"}
-    ds["pdos"] = (("atom", "orbital", "energy"), values, density | {"long_name": "projected density of states"})
-    total = values.sum(axis=(0, 1), dtype=float)
-    ds["dos"] = ("energy", total, density | {"long_name": "density of states"})
-    ds["fermi_energy"] = ((), energy_shift + 0.5, {"units": "eV", "long_name": "Fermi energy"})
-    ds["spilling"] = ((), 0.0, {"units": "1", "long_name": "share of states that no orbital holds"})
-    flags = {"flag_values": [0, 1, 2], "flag_meanings": "ok no_projection damaged", "long_name": "status"}
-    ds["status"] = ("atom", np.zeros(len(sites.element), dtype=np.int8), flags)
     has_d = sites.element == "Mg"
     known = np.array([[has_d[i] or not name.startswith("d") for name in names] for i in range(len(has_d))])
-    ds["projected"] = (("atom", "orbital"), known, {"long_name": "whether the site has this orbital"})
+    ds = label_pdos(
+        structure, values, axis, names,
+        dos=values.sum(axis=(0, 1), dtype=float), fermi_energy=energy_shift + 0.5, projected=known,
+    )  # fmt: skip
     ds["true_unusual"] = ("atom", sites.unusual.astype(str), {"long_name": "defect that changes the site"})
     ds["true_layer"] = ("atom", sites.layer, {"units": "1", "long_name": "true layer"})
     return ds
