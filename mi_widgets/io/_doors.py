@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mi_widgets.errors import FileFormatError, MIWidgetsError, ParameterError
+from mi_widgets.errors import FileFormatError, MIWidgetsError, MIWidgetsWarning, ParameterError
 from mi_widgets.labels import SPECTRAL_DIMS
 
 __all__ = ["as_path", "check_options", "guarded", "seems"]
@@ -71,7 +71,7 @@ def guarded(file: Path, reader: str, read: Callable[[], Any]) -> Any:
     try:
         with np.errstate(all="ignore"):  # any number can stand in a file; what is not finite is found afterwards
             return read()
-    except MIWidgetsError:
+    except (MIWidgetsError, MIWidgetsWarning):  # a warning where warnings are errors
         raise
     except Exception as error:  # readers of foreign formats fail in any way on damaged bytes
         raise FileFormatError(

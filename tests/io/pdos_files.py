@@ -181,7 +181,7 @@ def _doscar_row(row):
 
 def doscar(path: Path, energy, values, *, total=None, efermi=1.25, noncollinear=False, sites=True) -> np.ndarray:
     """Write DOSCAR as VASP does; gives the total (spin, energy)."""
-    n_atoms, _, n_spins, n_energies = values.shape
+    n_atoms, _, _, n_energies = values.shape
     total = np.round(values.sum(axis=(0, 1)) + 0.1, 4) if total is None else total
     head = f"{energy[-1]:16.8f}{energy[0]:16.8f}{n_energies:5d}{efermi:16.8f}{1.0:16.8f}\n"
     out = [f"{n_atoms:4d}{n_atoms:4d}{int(sites):4d}   0\n", "  0.1E+02  0.4E-09  0.4E-09  0.1E-08  0.5E-15\n"]
@@ -272,11 +272,11 @@ QE_ORDER = {"s": ("s",), "p": ("p_z", "p_x", "p_y"), "d": ("d_z2", "d_xz", "d_yz
 def _fortran(value, digits=3):
     """E11.3 as Fortran prints it: 0.123E-04, and 0.123-100 where the exponent needs its place."""
     if value == 0:
-        return f"{'0.' + '0' * digits + 'E+00':>11s}"
+        return f"{'0.' + '0' * digits + 'E+00':>{digits + 8}s}"
     mantissa, exponent = f"{abs(value):.{digits - 1}E}".split("E")
     power = int(exponent) + 1
     text = ("-" if value < 0 else "") + "0." + mantissa.replace(".", "")
-    return f"{text + (f'E{power:+03d}' if abs(power) < 100 else f'{power:+04d}'):>11s}"
+    return f"{text + (f'E{power:+03d}' if abs(power) < 100 else f'{power:+04d}'):>{digits + 8}s}"
 
 
 def projwfc(folder: Path, elements, shells, energy, values, *, prefix="slab", digits=3) -> np.ndarray:

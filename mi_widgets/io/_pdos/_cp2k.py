@@ -45,8 +45,12 @@ def takes(path: Path) -> bool:
         return any(_NAME.fullmatch(p.name) for p in path.glob("*.pdos"))
     if not path.is_file() or not path.name.endswith(".pdos"):
         return False
+    return b"Projected DOS for" in _first_line(path)
+
+
+def _first_line(path: Path) -> bytes:
     with path.open("rb") as stream:
-        return b"Projected DOS for" in stream.read(200)
+        return stream.readline(300)
 
 
 def read(path: Path, *, width: float = 0.2, structure: Structure | None = None) -> xr.Dataset:
@@ -97,7 +101,7 @@ def _files(path: Path) -> list[Path]:
         raise ParameterError(f"{path.name} holds the files of several runs or steps; give one of them: {some}.")
     lists = next((files for (_, what, _), files in groups.items() if what == "list"), [])
     kinds = next((files for (_, what, _), files in groups.items() if what == "k"), [])
-    single = lists and all("of 1 atoms" in " ".join(f.open(errors="replace").readline().split()) for *_, f in lists)
+    single = lists and all(b"of 1 atoms" in b" ".join(_first_line(f).split()) for *_, f in lists)
     return [file for _, _, file in sorted(lists if single or not kinds else kinds)]
 
 

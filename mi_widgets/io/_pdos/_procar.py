@@ -96,7 +96,7 @@ class _Block:
         known = np.isfinite([self.weight, *self.energies]).all()
         if len(self.energies) != self.counts[1] or table.size != np.prod(shape) or not known:
             raise FileFormatError(
-                f"{path.name}: a k point has {len(self.rows)} rows for {self.counts[1]} bands of {self.counts[2]} ions, "
-                "or no weight or energies: it is cut off or damaged."
+                f"{path.name}: a k point has {len(self.rows)} rows for {self.counts[1]} bands of {self.counts[2]} ions"
+                ", or no weight or energies: it is cut off or damaged."
             )
         return self.weight, np.array(self.energies), self.names, table.reshape(shape)[:, :, 1:-1]

@@ -1,10 +1,9 @@
 """A file, compressed or not, searched from its beginning to its end with bounded memory."""
 
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import Self
 
 from mi_widgets.errors import FileFormatError
 
@@ -22,7 +21,7 @@ class Stream:
         self._raw = path.open("rb")
         packed = self._raw.read(2) == b"\x1f\x8b"
         self._raw.seek(0)
-        self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
+        self._unpack = zlib.decompressobj(wbits=31) if packed else None
         self._left = path.stat().st_size * (_UNPACKED if packed else 1) + (1 << 26)
         self._buffer, self._at, self._before = b"", 0, 0
 
@@ -82,15 +81,31 @@ class Stream:
         return bool(chunk)
 
     def chunk(self) -> bytes:
-        """The next piece of the file; empty at its end."""
-        try:
-            chunk = self._stream.read(_CHUNK)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            chunk = b""  # an archive that breaks off
+        """The next piece of the file; empty at its end, or where an archive is damaged."""
+        chunk = self._raw.read(_CHUNK) if self._unpack is None else self._unpacked()
         self._left -= len(chunk)
         if self._left < 0:
             raise FileFormatError(f"{self._path.name} unpacks to more than {_UNPACKED} times its size. It is not read.")
         return chunk
+
+    def _unpacked(self) -> bytes:
+        """As much as there is before an archive breaks off, which GzipFile does not give."""
+        out = b""
+        while not out and self._unpack is not None:
+            if self._unpack.eof:  # archives can be put one behind the other
+                rest = self._unpack.unused_data or self._raw.read(_CHUNK)
+                if not rest.startswith(b"\x1f"):
+                    break
+                self._unpack = zlib.decompressobj(wbits=31)
+            else:
+                rest = self._unpack.unconsumed_tail or self._raw.read(_CHUNK)
+            if not rest:
+                break
+            try:
+                out = self._unpack.decompress(rest, _CHUNK)
+            except zlib.error:
+                break
+        return out
 
 
 def lines(path: Path) -> Iterator[bytes]:

@@ -7,10 +7,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from mi_widgets.errors import FileFormatError
+
 __all__ = ["number", "parse_rows", "parse_table"]
 
 _SHORT_EXPONENT = re.compile(rb"([+-]?\d*\.\d*)([+-]\d{3})")  # Fortran leaves the E out: 0.123-100
 _SHORT = 20_000  # bytes that are read sooner than pandas has begun
+_LONGEST = 1 << 16  # bytes of a line
 _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d{1,4})?")
 
 
@@ -31,6 +34,9 @@ def parse_table(raw: bytes) -> np.ndarray:
 
     What is no number is NaN, and so is the whole of a row that has more or fewer numbers than most have.
     """
+    raw = raw.lstrip()
+    if len(raw) > _LONGEST and raw.find(b"\n", 0, _LONGEST) < 0:
+        raise FileFormatError(f"a line of more than {_LONGEST >> 10} kB: this is no table of numbers.")
     if len(raw) < _SHORT and b"_" not in raw:
         rows = [line.split() for line in raw.splitlines()]
         try:
