@@ -17,7 +17,7 @@ from mi_widgets.bo._settings import Settings
 from mi_widgets.bo._threads import one_thread
 from mi_widgets.errors import DataError, ParameterError
 
-__all__ = ["Look", "finish"]
+__all__ = ["Look", "finish", "name_of"]
 
 Acquisition = str | Callable[..., Any]
 
@@ -26,11 +26,12 @@ def finish(ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, A
     """Global attributes of a result."""
     history = {"function": f"mi_widgets.bo.{function}", "version": __version__, "parameters": dict(parameters)}
     source = "computed by mi_widgets.bo"
-    ds.attrs = {"title": title, "source": source, "history": json.dumps(history, default=_name)}
+    ds.attrs = {"title": title, "source": source, "history": json.dumps(history, default=name_of)}
     return ds
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
+    """What stands in a history for something that JSON cannot hold."""
     return str(getattr(value, "__name__", type(value).__name__))
 
 
@@ -298,7 +299,7 @@ class Look:
         told[[o.place for o in self._model.told]] = True
         pending = np.zeros(len(pool), dtype=bool)
         pending[self._pending] = True
-        name = rule if isinstance(rule, str) else _name(rule)
+        name = rule if isinstance(rule, str) else name_of(rule)
         units = settings.units if name in ("ucb", "thompson") else "1"
         if name in ("ei", "max_variance", "target") and settings.transform == "none":
             units = settings.units

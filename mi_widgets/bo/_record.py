@@ -16,6 +16,9 @@ from mi_widgets.errors import DataError, LabelError, ParameterError
 
 __all__ = ["Record"]
 
+#: Beyond this, squares have no place in a double.
+LARGEST = 1e150
+
 
 class Record:
     """The part of `Search` that takes observations."""
@@ -241,6 +244,8 @@ class Record:
                         "failed, leave it out, write search.exclude(candidate), or tell(candidate, None, "
                         "feasible=False)."
                     )
+                if abs(number) > LARGEST:
+                    raise DataError(f"tell: the value of candidate {label!r} is {number:g}: use another unit.")
                 self._model.transforms[0].check(number, "tell")
         return [tuple(row) for row in found.tolist()]
 
