@@ -59,18 +59,20 @@ class Stream:
                 raise EOFError(f"no {tokens[-1].decode()} follows")
 
     def take(self, end: bytes, limit: int) -> bytes:
-        """Give all up to a text and move behind it; no more than `limit` bytes."""
-        start = self._at
-        while (at := self._buffer.find(end, start)) < 0:
-            if len(self._buffer) - self._at > limit:
+        """Give all up to a text and move behind it; no more than about `limit` bytes."""
+        pieces, size = [], 0
+        while (at := self._buffer.find(end, self._at)) < 0:
+            cut = max(self._at, len(self._buffer) - len(end) + 1)
+            pieces.append(self._buffer[self._at : cut])
+            size += len(pieces[-1])
+            self._at = cut
+            if size > limit:
                 raise FileFormatError(f"{self._path.name}: no {end.decode()} within {limit >> 20} MB.")
-            searched = max(self._at, len(self._buffer) - len(end)) - self._at
-            if not self._fill(self._at):
+            if not self._fill(cut):
                 raise EOFError(f"no {end.decode()} follows")
-            start = self._at + searched
-        out = self._buffer[self._at : at]
+        pieces.append(self._buffer[self._at : at])
         self._at = at + len(end)
-        return out
+        return b"".join(pieces)
 
     def _fill(self, keep: int) -> bool:
         """Read on, dropping what lies before `keep`."""
