@@ -18,6 +18,7 @@ UNITS = {
     "jensen_shannon": "1",
     "hellinger": "1",
     "wasserstein": "eV",
+    "relative_wasserstein": "1",
 }
 METRICS = tuple(UNITS)
 _ROWS = 256
@@ -30,7 +31,7 @@ def condensed(shares: Shares, metric: str, max_shift: float, apart: bool) -> np.
     element = shares.element[shares.site]
     out = np.zeros(n * (n - 1) // 2, dtype=dtype)
     groups = [np.flatnonzero(element == e) for e in np.unique(element)] if apart else [np.arange(n)]
-    n_shift = int(np.floor(max_shift / shares.step + 1e-9))
+    n_shift = min(int(np.floor(max_shift / shares.step + 1e-9)), shares.values.shape[-1] - 1)
     inside = np.zeros(out.size, dtype=bool) if len(groups) > 1 else None
     for members in groups:
         for row, others, d in _blocks(shares.values[members], shares.step, metric, n_shift):
@@ -74,6 +75,17 @@ def _blocks(values: np.ndarray, step: float, metric: str, n_shift: int) -> Itera
             for k, row in enumerate(block):
                 i = start + k
                 yield i, np.arange(i + 1, n), factor * row[i + 1 :]
+        return
+    if metric in ("wasserstein", "relative_wasserstein") and _numba_is_there():
+        from mi_widgets.dos._numba_distance import transport
+
+        rise, mass = rises(values)
+        relative = metric == "relative_wasserstein"
+        width = band_width(values, step) if relative else np.ones(n)
+        for start, block in transport(rise, mass, width / step, 1.0 if relative else _HOP, n_shift):
+            for k, row in enumerate(block):
+                i = start + k
+                yield i, np.arange(i + 1, n), row[i + 1 :]
         return
     pad = [(0, 0), (0, 0), (n_shift, n_shift)]
     padded = np.pad(values, pad)
@@ -160,21 +172,50 @@ def _wasserstein(step: float) -> Measure:
     """Mean way in energy of the states that stay in their orbital, and `_HOP` for each that does not."""
 
     def measure(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        from scipy.spatial.distance import cdist
-
-        mass_a, mass_b = a.sum(axis=-1), b.sum(axis=-1)
-        out = np.zeros((len(a), len(b)))
-        for c in range(a.shape[1]):
-            both = np.minimum(mass_a[:, c, None], mass_b[None, :, c])
-            rows = [
-                np.cumsum(v[:, c], axis=-1) / np.maximum(m[:, c, None], 1e-300) for v, m in ((a, mass_a), (b, mass_b))
-            ]
-            out += both * step * cdist(*rows, "cityblock") + 0.5 * _HOP * cdist(
-                mass_a[:, [c]], mass_b[:, [c]], "cityblock"
-            )
-        return out
+        way, other = _moves(a, b, step)
+        return way + _HOP * other
 
     return measure
+
+
+def _relative(step: float) -> Measure:
+    """The same, the way over the mean width of the two sites' bands; a state that does not stay counts 1."""
+
+    def measure(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        way, other = _moves(a, b, step)
+        return way / (0.5 * (band_width(a, step)[:, None] + band_width(b, step)[None, :])) + other
+
+    return measure
+
+
+def _moves(a: np.ndarray, b: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Way of the states that stay in their orbital (eV, over all states), and the share of those that do not."""
+    from scipy.spatial.distance import cdist
+
+    (rise_a, mass_a), (rise_b, mass_b) = rises(a), rises(b)
+    way, stay = np.zeros((len(a), len(b))), np.zeros((len(a), len(b)))
+    for c in range(a.shape[1]):
+        both = np.minimum(mass_a[:, c, None], mass_b[None, :, c])
+        stay += both
+        way += both * step * cdist(rise_a[:, c], rise_b[:, c], "cityblock")
+    return way, np.clip(1 - stay, 0, None)
+
+
+def rises(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cumulative shares of each orbital, from 0 to 1, and the share of the orbital."""
+    mass = values.sum(axis=-1)
+    return np.cumsum(values, axis=-1) / np.maximum(mass, 1e-30)[..., None], mass
+
+
+def band_width(values: np.ndarray, step: float) -> np.ndarray:
+    """Mean over orbitals, by their shares, of the standard deviation of their states (eV)."""
+    values = values.astype(float)
+    at = step * np.arange(values.shape[-1])
+    mass = values.sum(axis=-1)
+    safe = np.maximum(mass, 1e-30)
+    centre = values @ at / safe
+    variance = np.clip(values @ (at * at) / safe - centre**2, 0, None)
+    return np.asarray(np.maximum((mass * np.sqrt(variance)).sum(axis=-1), 0.1 * step))
 
 
 _MEASURES: dict[str, Callable[[float], Measure]] = {
@@ -186,4 +227,5 @@ _MEASURES: dict[str, Callable[[float], Measure]] = {
     "jensen_shannon": lambda step: _jensen_shannon,  # noqa: ARG005
     "hellinger": lambda step: _hellinger,  # noqa: ARG005
     "wasserstein": _wasserstein,
+    "relative_wasserstein": _relative,
 }

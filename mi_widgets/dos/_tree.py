@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["cut_tree", "forest_labels", "grow", "rank_by_size"]
+__all__ = ["cut_tree", "forest_labels", "grow", "rank_by_size", "widest_gap"]
 
 
 def grow(distances: np.ndarray, linkage: str) -> np.ndarray:
@@ -45,3 +45,11 @@ def forest_labels(left: np.ndarray, right: np.ndarray, n: int, kept: np.ndarray)
     for node in range(parent.size - 1, -1, -1):  # parents have higher numbers
         parent[node] = parent[parent[node]]
     return np.asarray(np.unique(parent[:n], return_inverse=True)[1])
+
+
+def widest_gap(merges: np.ndarray, low: float, high: float) -> float:
+    """Geometric middle of the widest gap, as a ratio, between heights of merges from low to high."""
+    heights = np.sort(merges[:, 2])
+    edges = np.concatenate([[low], heights[(heights > low) & (heights < high)], [high]])
+    k = int(np.argmax(edges[1:] / edges[:-1]))
+    return float(np.sqrt(edges[k] * edges[k + 1]))

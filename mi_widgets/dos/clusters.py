@@ -11,7 +11,7 @@ from mi_widgets.dos._check import STATUS, check_pdos, finish, number, one_of, wa
 from mi_widgets.dos._metrics import UNITS, to_square
 from mi_widgets.dos._result import check_result, relabelled, tree_of, tree_variables, with_labels
 from mi_widgets.dos._shares import Window, make_shares
-from mi_widgets.dos._tree import cut_tree, grow, rank_by_size
+from mi_widgets.dos._tree import cut_tree, grow, rank_by_size, widest_gap
 from mi_widgets.dos.distance import pair_distances
 from mi_widgets.errors import DataError, ParameterError
 
@@ -24,12 +24,12 @@ def cluster(
     ds: xr.Dataset | xr.DataArray,
     *,
     method: Any = "cut",
-    cut: float = 0.20,
+    cut: float | None = None,
     linkage: str = "average",
     distances: xr.DataArray | None = None,
-    metric: str = "total_variation",
+    metric: str = "relative_wasserstein",
     window: Window = None,
-    broadening: float = 0.35,
+    broadening: float = 0.2,
     shift: float = 1.2,
     orbitals: str | Sequence[str] = "l",
     spin: str = "sum",
@@ -45,14 +45,17 @@ def cluster(
         ``"cut"`` merges sites hierarchically up to the distance `cut`. An instance with ``fit_predict`` is cloned and
         given the distances where its ``metric`` or ``affinity`` is ``"precomputed"``, else the features (`features`,
         or roots of the shares of states, between which the Euclidean distance is Hellinger's).
-    cut : float
-        Distance up to which clusters merge; of the total variation it is the share of states that lie elsewhere.
+    cut : float, optional
+        Distance up to which clusters merge. With ``metric="total_variation"`` it is the share of states that lie
+        elsewhere, ``cut=0.20`` being a fifth; with the default metric the share of the band width by which states are
+        displaced. By default the middle of the widest gap (of logarithms) between merges from 0.04 to 0.15, which is
+        chosen for the default metric, and twice that for others.
     linkage : str
         ``"average"``, ``"complete"``, ``"single"`` or ``"weighted"``.
     distances : xarray.DataArray, optional
         Result of `distance` (atom, other_atom), in place of the options below.
     metric, window, broadening, shift, orbitals, spin, elements
-        As in `distance`.
+        As in `distance`, but for the default of `metric`.
 
     Returns
     -------
@@ -92,7 +95,8 @@ def cluster(
             f"{who}: method must be 'cut' or an instance of a scikit-learn clusterer, such as "
             f"KMeans(8); got {method!r}."
         )
-    height = number("cut", cut, who=who)
+    if cut is not None:
+        number("cut", cut, who=who)
     one_of("linkage", linkage, LINKAGES, who=who)
     unit = UNITS.get(metric, "1")
     if distances is not None:
@@ -109,6 +113,7 @@ def cluster(
     extra: dict[str, Any] = {}
     if isinstance(method, str) and condensed is not None:
         merges = grow(condensed, linkage)
+        height = float(cut) if cut is not None else widest_gap(merges, *_gap_range(options.get("metric")))
         labels[site] = cut_tree(merges, height, site.size)
         extra = tree_variables(merges, site, unit)
         extra["cut"] = ((), height, {"units": unit, "long_name": "distance up to which clusters merge"})
@@ -167,15 +172,15 @@ def _given(
     return np.clip(whole[np.triu_indices(site.size, 1)], 0, None), site, status
 
 
-def recut(result: xr.Dataset, cut: float) -> xr.Dataset:
+def recut(result: xr.Dataset, cut: float | None) -> xr.Dataset:
     """Find the clusters at another cut, without computing distances again.
 
     Parameters
     ----------
     result : xarray.Dataset
         Result of `cluster` with ``method="cut"``. Clusters that were merged, split or renamed by hand are made anew.
-    cut : float
-        Distance up to which clusters merge.
+    cut : float or None
+        Distance up to which clusters merge; None as in `cluster`.
 
     Returns
     -------
@@ -199,16 +204,32 @@ def recut(result: xr.Dataset, cut: float) -> xr.Dataset:
     """
     who = "recut"
     check_result(result, who=who, tree=True)
-    height = number("cut", cut, who=who)
     merges, site = tree_of(result)
+    if cut is None:
+        metric = _history(result).get("parameters", {}).get("metric")
+        height = widest_gap(merges, *_gap_range(metric))
+    else:
+        height = number("cut", cut, who=who)
     labels = np.full(result.sizes["atom"], -1)
     labels[site] = cut_tree(merges, height, site.size)
     out = relabelled(result, rank_by_size(labels))
     out["cut"] = ((), height, dict(result["cut"].attrs))
-    try:
-        history = json.loads(str(result.attrs.get("history", "")))
+    history = _history(result)
+    if "parameters" in history:
         history["parameters"]["cut"] = height
         out.attrs["history"] = json.dumps(history)
-    except (ValueError, KeyError, TypeError):
-        pass  # somebody has written a history of their own
     return out
+
+
+def _history(result: xr.Dataset) -> dict[str, Any]:
+    try:
+        history = json.loads(str(result.attrs.get("history", "")))
+    except ValueError:  # somebody has written a history of their own
+        return {}
+    return history if isinstance(history, dict) and isinstance(history.get("parameters"), dict) else {}
+
+
+def _gap_range(metric: Any) -> tuple[float, float]:
+    """Heights between which the widest gap is looked for."""
+    factor = 1.0 if metric == "relative_wasserstein" else 2.0
+    return 0.04 * factor, 0.15 * factor

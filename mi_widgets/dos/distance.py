@@ -17,7 +17,7 @@ def distance(
     *,
     metric: str = "total_variation",
     window: Window = None,
-    broadening: float = 0.35,
+    broadening: float = 0.2,
     shift: float = 1.2,
     orbitals: str | Sequence[str] = "l",
     spin: str = "sum",
@@ -34,7 +34,9 @@ def distance(
         ``"total_variation"`` half the sum of ``|f - g|``: the share of states that lie elsewhere, 0 to 1;
         ``"l1"`` twice that; ``"l2"``; ``"cosine"``; ``"tanimoto"`` ``1 - fg / (ff + gg - fg)``;
         ``"jensen_shannon"`` (root of the divergence in bits); ``"hellinger"``; ``"wasserstein"`` (eV), the mean
-        way that states are moved within their orbital, 1 eV for each that is in another.
+        way that states are moved within their orbital, 1 eV for each that is in another; ``"relative_wasserstein"``
+        that way over the mean band width of the two sites (standard deviation within each orbital), 1 for each state in
+        another orbital: narrow and broad bands are measured alike, and levels that few k points split hardly count.
     window : (float, float) or "all", optional
         Energies (eV, as on the axis) that count; either may be None. By default those below ``fermi_energy``, the
         filled states, and all where it is not known.

@@ -21,7 +21,7 @@ def features(
     window: Window = None,
     orbitals: str | Sequence[str] = "l",
     spin: str = "sum",
-    broadening: float = 0.35,
+    broadening: float = 0.2,
     n_windows: int | None = None,
     normalised: bool = True,
 ) -> xr.DataArray:

@@ -13,7 +13,7 @@ ORBITALS = ["s", "p_y", "p_z", "p_x"]
 @pytest.fixture
 def slab() -> xr.Dataset:
     """A model of MgO(001) with a vacancy, CO and a step, all sites of a kind a little different."""
-    return make_pdos(96, n_layers=3, orbitals="lm", n_energies=181, jitter=0.02, seed=4)
+    return make_pdos(108, n_layers=3, orbitals="lm", n_energies=181, jitter=0.02, seed=4)
 
 
 @pytest.fixture

@@ -24,10 +24,21 @@ def same(a, b) -> bool:
 
 
 def test_cut_is_that_of_scipy(slab) -> None:
-    d = dos.distance(slab).values
-    expected = fcluster(linkage(squareform(d, checks=False), "average"), 0.1, "distance")
-    assert same(dos.cluster(slab, cut=0.1).cluster, expected)
-    assert same(dos.cluster(slab, cut=0.1, distances=dos.distance(slab)).cluster, expected)
+    for metric in ("total_variation", "relative_wasserstein"):
+        d = dos.distance(slab, metric=metric)
+        expected = fcluster(linkage(squareform(d.values, checks=False), "average"), 0.1, "distance")
+        assert same(dos.cluster(slab, cut=0.1, metric=metric).cluster, expected)
+        assert same(dos.cluster(slab, cut=0.1, distances=d).cluster, expected)
+
+
+def test_without_a_cut_the_widest_gap_is_taken() -> None:
+    """Three pairs; the first two merge at 0.02, all others from 0.3 on: the range ends are the gap."""
+    from mi_widgets.dos._tree import widest_gap
+
+    merges = np.array([[0, 1, h, 2] for h in (0.01, 0.05, 0.06, 0.12, 0.4)])
+    assert widest_gap(merges, 0.04, 0.15) == pytest.approx(np.sqrt(0.06 * 0.12))
+    assert widest_gap(merges[[0, 4]], 0.04, 0.15) == pytest.approx(np.sqrt(0.04 * 0.15))
+    assert widest_gap(merges[:0], 0.04, 0.15) == pytest.approx(np.sqrt(0.04 * 0.15))
 
 
 def test_cut_is_the_share_of_states_that_lie_elsewhere() -> None:
@@ -35,8 +46,9 @@ def test_cut_is_the_share_of_states_that_lie_elsewhere() -> None:
     e = xr.DataArray(np.linspace(-10, 10, 401), dims="energy", attrs={"units": "eV"})
     peaks = [np.exp(-((e - at) ** 2) / 0.1) for at in (-3, 2)]
     pdos = xr.concat([peaks[0], peaks[0], 0.85 * peaks[0] + 0.15 * peaks[1]], "atom").assign_coords(energy=e)
-    assert dos.cluster(pdos, cut=0.149, shift=0).cluster.values.tolist() == [0, 0, 1]
-    assert dos.cluster(pdos, cut=0.151, shift=0).cluster.values.tolist() == [0, 0, 0]
+    plain = {"metric": "total_variation", "shift": 0}
+    assert dos.cluster(pdos, cut=0.149, **plain).cluster.values.tolist() == [0, 0, 1]
+    assert dos.cluster(pdos, cut=0.151, **plain).cluster.values.tolist() == [0, 0, 0]
 
 
 def test_clusters_are_numbered_by_size_and_named_by_element(slab) -> None:
@@ -57,6 +69,7 @@ def test_recut_is_a_new_cluster_without_the_distances(slab) -> None:
         again = dos.recut(first, cut)
         xr.testing.assert_identical(again, dos.cluster(slab, cut=cut))
     assert json.loads(again.attrs["history"])["parameters"]["cut"] == 0.2
+    xr.testing.assert_identical(dos.recut(first, None), dos.cluster(slab))
 
 
 def test_structure_goes_with_the_clusters(slab) -> None:
@@ -164,13 +177,14 @@ def test_hardly_any_site_is_left(slab, n_good) -> None:
 
 def test_estimators_get_distances_or_features(slab) -> None:
     n = int(dos.cluster(slab).sizes["cluster_label"])
+    plain = {"metric": "total_variation"}
     tree = AgglomerativeClustering(None, distance_threshold=0.2, metric="precomputed", linkage="average")
-    assert same(dos.cluster(slab, method=tree).cluster, dos.cluster(slab, cut=0.2).cluster)
+    assert same(dos.cluster(slab, method=tree, **plain).cluster, dos.cluster(slab, cut=0.2, **plain).cluster)
     for method in (
         KMeans(n, n_init=3, random_state=0),
         make_pipeline(PCA(4), GaussianMixture(4, covariance_type="diag", random_state=0)),
         HDBSCAN(min_cluster_size=2, metric="precomputed", copy=True),
-        DBSCAN(0.1, metric="precomputed", min_samples=2),
+        DBSCAN(0.05, metric="precomputed", min_samples=2),
     ):
         out = dos.cluster(slab, method=method)
         assert out.sizes["cluster_label"] > 1

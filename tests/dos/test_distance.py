@@ -64,10 +64,15 @@ def test_total_variation_is_the_share_of_states_that_lie_elsewhere() -> None:
     assert float(dos.distance(pdos, **PLAIN)[0, 1]) == pytest.approx(0.3, abs=1e-6)
 
 
-def _moved(p: np.ndarray, q: np.ndarray, step: float) -> float:
+def _moved(p: np.ndarray, q: np.ndarray, step: float) -> tuple[float, float]:
     at = step * np.arange(p.size)
     stay = min(p.sum(), q.sum())
-    return (stay * wasserstein_distance(at, at, p, q) if stay > 0 else 0) + 0.5 * abs(p.sum() - q.sum())
+    return (stay * wasserstein_distance(at, at, p, q) if stay > 0 else 0), 0.5 * abs(p.sum() - q.sum())
+
+
+def _width(values: np.ndarray, step: float) -> float:
+    at = step * np.arange(values.shape[-1])
+    return sum(p.sum() * np.sqrt(np.cov(at, aweights=p, ddof=0)) for p in values)
 
 
 @pytest.mark.parametrize("metric", _metrics.METRICS)
@@ -81,7 +86,7 @@ def test_distances_are_symmetric_not_negative_and_zero_for_copies(random_pdos, m
     np.testing.assert_allclose(np.diag(d, 8), 0, atol=1e-7)
 
 
-@pytest.mark.parametrize("metric", ["total_variation", "hellinger", "wasserstein"])
+@pytest.mark.parametrize("metric", ["total_variation", "hellinger", "wasserstein", "relative_wasserstein"])
 def test_shift_free_is_the_least_of_all_rigid_shifts(random_pdos, metric, monkeypatch) -> None:
     """A plain loop over shifts, and both engines."""
     ds = random_pdos(n_atoms=9, seed=3)
@@ -91,6 +96,7 @@ def test_shift_free_is_the_least_of_all_rigid_shifts(random_pdos, metric, monkey
     step = float(np.diff(table.feature_energy.values)[0])
     n = int(1.2 / step + 1e-9)
     padded = np.pad(f, [(0, 0), (0, 0), (n, n)])
+    width = np.array([_width(v, step) for v in f]) if metric == "relative_wasserstein" else np.ones(9)
     best = np.full((9, 9), np.inf)
     for s in range(-n, n + 1):
         moved = np.roll(padded, s, axis=2)
@@ -102,7 +108,8 @@ def test_shift_free_is_the_least_of_all_rigid_shifts(random_pdos, metric, monkey
                 elif metric == "hellinger":
                     d = np.sqrt(max(1 - np.sqrt(a) @ np.sqrt(b), 0))
                 else:
-                    d = sum(_moved(p, q, step) for p, q in zip(padded[i], moved[j], strict=True))
+                    per_state = [_moved(p, q, step) for p, q in zip(padded[i], moved[j], strict=True)]
+                    d = sum(way / (width[i] + width[j]) * 2 + other for way, other in per_state)
                 best[i, j] = min(best[i, j], d)
     np.fill_diagonal(best, 0)
     found = dos.distance(ds, metric=metric, shift=1.2, elements="together")
