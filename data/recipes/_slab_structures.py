@@ -107,12 +107,8 @@ def graphene_ribbon() -> Slab:
 
 def cu_adatom() -> Slab:
     """Cu(100), four layers 3 x 3: one Cu adatom in a hollow."""
-    a, n, n_layers = 3.615, 3, 4
-    d = a / np.sqrt(2)
-    position = _fcc(n, n_layers, a, 4.0)
-    slab = _slab(["Cu"] * len(position), position, [n * d, n * d, n_layers * a / 2 + 9.0])
-    place = d * (1 + n_layers % 2 / 2)
-    _add(slab, ["Cu"], [(place, place, 4.0 + n_layers * a / 2)])
+    slab, hollow = _fcc("Cu", 3.615, bottom=4.0, space=9.0)
+    _add(slab, ["Cu"], [np.add(hollow, (0, 0, 3.615 / 2))])
     slab["adsorbate"][:] = False  # of the same element: a site of low coordination
     return slab
 
@@ -148,17 +144,15 @@ def si_dimers() -> Slab:
 
 def al_oxygen() -> Slab:
     """Al(100), four layers 3 x 3: one O in a hollow."""
-    a, n, n_layers = 4.05, 3, 4
-    d = a / np.sqrt(2)
-    position = _fcc(n, n_layers, a, 3.0)
-    slab = _slab(["Al"] * len(position), position, [n * d, n * d, n_layers * a / 2 + 8.0])
-    place = d * (1 + n_layers % 2 / 2)
-    _add(slab, ["O"], [(place, place, 3.0 + (n_layers - 1) * a / 2 + 0.7)])
+    slab, hollow = _fcc("Al", 4.05, bottom=3.0, space=8.0)
+    _add(slab, ["O"], [np.add(hollow, (0, 0, 0.7))])
     return slab
 
 
-def _fcc(n: int, n_layers: int, a: float, bottom: float) -> np.ndarray:
-    """Places of an fcc (100) slab of n x n x n_layers atoms."""
+def _fcc(element: str, a: float, *, bottom: float, space: float) -> tuple[Slab, np.ndarray]:
+    """Give an fcc (100) slab of four layers of 3 x 3 atoms, and a place level with the top layer, amid four atoms."""
+    n, n_layers, d = 3, 4, a / np.sqrt(2)
     grid = np.array([(i, j, k) for k in range(n_layers) for i in range(n) for j in range(n)], dtype=float)
     grid[:, :2] += grid[:, 2:] % 2 / 2
-    return grid * [a / np.sqrt(2), a / np.sqrt(2), a / 2] + [0, 0, bottom]
+    slab = _slab([element] * len(grid), grid * [d, d, a / 2] + [0, 0, bottom], [n * d, n * d, n_layers * a / 2 + space])
+    return slab, np.array([d, d, bottom + (n_layers - 1) * a / 2])

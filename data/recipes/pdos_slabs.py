@@ -83,7 +83,7 @@ def _by_gpaw(slab: dict[str, Any], folder: Path) -> xr.Dataset:
             raise SystemExit("GPAW did not end well. Write: apt-get install gpaw gpaw-data libopenblas0")
     states = np.load(found)
     ds = label_structure(slab["position"], slab["element"], cell=slab["cell"])
-    return broadened(ds, states["energy"], states["weight"], float(states["fermi"]), (-27.0, 7.0))
+    return broadened(ds, states["energy"], states["weight"], float(states["fermi"]), (-30.0, 7.0))
 
 
 def pack(ds: xr.Dataset, slab: dict[str, Any], about: str, source: str, settings: dict[str, Any]) -> xr.Dataset:
