@@ -53,7 +53,7 @@ def make_search_pool(kind: Kind = "process", *, seed: int | np.random.Generator 
 
     References
     ----------
-    .. [1] npj Comput. Mater. 7, 188 (2021), doi:10.1038/s41524-021-00656-9
+    .. [1] npj Computational Materials 7, 188 (2021), doi:10.1038/s41524-021-00656-9
 
     Examples
     --------

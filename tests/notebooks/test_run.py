@@ -55,6 +55,19 @@ CHECKS = {
         assert share > 0.99
         assert adsorbed.sizes["atom"] == slab.sizes["atom"] + 2
     """,
+    "06_search_with_bayes": """
+        assert known[search.best()] > 0.99 * known.max() and search.n_told == 15
+        inside = abs(quality - after["mean"].values) <= 3 * after.stderr.values + 0.02
+        assert inside.mean() > 0.9
+        mean = result.mean_trials
+        assert float(mean.sel(strategy="ei")) < 0.8 * float(mean.sel(strategy="random"))
+        assert float(mean.sel(strategy="thompson")) < 0.8 * float(mean.sel(strategy="random"))
+    """,
+    "07_find_the_grain_boundary": """
+        assert abs(float(best.energy) - 0.958) < 0.002 and search.n_told == 45
+        assert float(trials.value.min()) < float(pool.energy.min()) + 0.002
+        assert chance > 1000 and float(result.mean_trials.item()) < 70
+    """,
     "03_choose_number_of_peaks": """
         assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
         assert float((chosen.n_peaks[:, 12:] == 1).mean()) > 0.97
