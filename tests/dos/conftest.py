@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets._pdos import make_pdos
+from mi_widgets.datasets import make_pdos
 from mi_widgets.labels import label_structure
 
 ORBITALS = ["s", "p_y", "p_z", "p_x"]
