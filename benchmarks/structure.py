@@ -114,6 +114,7 @@ def neighbors(largest: int) -> None:
 def rings() -> None:
     print("King's rings: silica (nodes Si, bridges O, up to 12), and diamond (up to 8) beside matscipy")
     glass = make_silica(n_cells=3)
+    structure.king_rings(glass, 2.2, nodes="Si", bridges="O", max_size=4)  # compiled
     for n in (1, 2, (3, 2, 2), (3, 3, 2)):
         silica = structure.replicate(glass, n)
         cutoff = {("Si", "O"): 2.2}
