@@ -203,6 +203,10 @@ class StructurePage {
     this.resized.disconnect();
     this.three?.dispose();
     this.send({ k: "gone" });
+    // Whoever still holds this view holds nothing with it.
+    Object.assign(this, { three: null, data: {}, info: {}, over: null });
+    Object.assign(this.player, { queue: [], playing: false });
+    this.el.replaceChildren();
   }
 }
 

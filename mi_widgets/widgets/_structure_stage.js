@@ -85,10 +85,16 @@ class Stage3D {
 
   dispose() {
     this.closed = true;
+    const { renderer, signals } = this.viewer, canvas = renderer?.domElement;
+    // NGL keeps one picture of the letters for the page, and that all who have drawn with it.
+    for (const { buffer } of this.texts.values()) (buffer.textAtlas?.texture ?? buffer.tex)?.dispose?.();
+    this.stage.removeAllComponents?.();
     this.stage.dispose?.();
-    const renderer = this.viewer.renderer;
+    signals?.rendered?.removeAll?.();
     renderer?.forceContextLoss?.();                          // a page may hold only a few WebGL contexts
     renderer?.dispose?.();
+    canvas?.remove();
+    this.data = {};
   }
 
   // Which colours and sizes each site has, from those of its atom.

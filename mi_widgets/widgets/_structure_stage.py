@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _log = logging.getLogger("mi_widgets")
 #: The page side, without the line that exports it.
 _PARTS = ("quick", "stage", "player", "page")
 SCRIPT = "\n".join((_HERE / f"_structure_{part}.js").read_text(encoding="utf-8") for part in _PARTS)
+LOADER = (_HERE / "_structure_loader.js").read_text(encoding="utf-8")
 STYLE = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("_style.css", "_structure_style.css"))
 _TYPES = {
     "position": "<f4", "parent": "<i4", "image": "u1", "bonds": "<i4", "edges": "<f4", "rgb": "u1", "values": "<f4",
@@ -38,7 +40,7 @@ class StructureStage(anywidget.AnyWidget):
         Called with what the page says: ``pick``, ``frame``, ``camera``, ``flat``, ``failed``.
     """
 
-    _esm = SCRIPT + "\nexport default { render };\n"
+    _esm = f'const VERSION = "{sha256(SCRIPT.encode()).hexdigest()[:16]}";\n{LOADER}'
     _css = STYLE
     shown = traitlets.Int(0)
 
@@ -90,7 +92,9 @@ class StructureStage(anywidget.AnyWidget):
 
     def _receive(self, _widget: Any, message: dict[str, Any], buffers: list[Any]) -> None:
         kind, vid = message.get("k"), str(message.get("vid"))
-        if kind == "need-ngl":
+        if kind == "need-page":
+            self.send({"k": "page"}, [(SCRIPT + "\nexport { render };\n").encode()])
+        elif kind == "need-ngl":
             try:
                 self.send({"k": "ngl"}, [ngl_script().encode()])
             except MIWidgetsError as error:
