@@ -8,17 +8,22 @@ nats. What W is depends on the order of the updates alone, not on when it is ask
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import blas, lapack, solve_triangular
+from scipy.spatial.distance import cdist
 
 from mi_widgets.bo._hyper import JITTER, Data, Prior, best_theta, objective, pair_distances
-from mi_widgets.bo._kernels import cross
+from mi_widgets.bo._kernels import KERNELS, cross
+from mi_widgets.bo._threads import one_thread
 
 __all__ = ["PoolGP"]
 
 #: Numbers of one block of the pool: what a core keeps near while it works on them.
 BLOCK = 1 << 17
+#: Of pools longer than this, W is kept in single precision.
+LARGE = 1_000_000
 
 
 class PoolGP:
@@ -69,7 +74,16 @@ class PoolGP:
         self._scaled = np.empty((0, 0))
         self._square = np.empty(0)
         self._sum = np.empty(0)
+        self.dtype: Any = np.float64 if len(self.points) <= LARGE else np.float32
         self.n_rebuilds = 0
+
+    @classmethod
+    def from_other(cls, gp: "PoolGP") -> Self:
+        """Go on from one of another kind."""
+        new = cls(gp.points, gp.group, kernel=gp.kernel, noise_std=gp.noise_std, prior=gp.prior)
+        new.theta = gp.theta.copy()
+        new.index, new.values, new.given = list(gp.index), list(gp.values), list(gp.given)
+        return new
 
     # ---- observations
 
@@ -132,6 +146,7 @@ class PoolGP:
         fixed = 2 * float(np.log(max(self.noise_std, 1e-9) / self.standard()[1]))
         return replace(self.prior, fixed_noise=fixed)
 
+    @one_thread
     def update(self, *, refit: bool = True, starts: Sequence[np.ndarray] = ()) -> None:
         """Refit after observations have changed, and decide whether W must be made anew."""
         if not self.n:
@@ -203,7 +218,7 @@ class PoolGP:
     def _room(self, rows: int) -> None:
         size = len(self.points)
         if rows > len(self._W):  # pages that are not written to are not there yet
-            W = np.empty((max(128, 2 * rows), size))
+            W = np.empty((max(128, 2 * rows), size), self.dtype)
             W[: self._rows] = self._W[: self._rows]
             L = np.zeros((len(W), len(W)), order="F")
             L[: self._rows, : self._rows] = self._L[: self._rows, : self._rows]
@@ -237,9 +252,9 @@ class PoolGP:
         """Row of W, row of L and its last number, if candidate i were observed."""
         rows = self._rows
         row = self.correlate([i])[0]
-        left = np.ascontiguousarray(self._W[:rows, i])
+        left = self._W[:rows, i].astype(float)
         last = float(np.sqrt(max(float(diagonal - left @ left), JITTER * self.signal)))
-        row -= left @ self._W[:rows]
+        row -= left.astype(self.dtype, copy=False) @ self._W[:rows]
         row /= last
         return row, left, last
 
@@ -262,18 +277,24 @@ class PoolGP:
         out = solve_triangular(self._L[: self.n, : self.n], both, lower=True, check_finite=False)
         return out[:, 0], out[:, 1]
 
+    def _project(self, whitened: np.ndarray) -> np.ndarray:
+        found = whitened.astype(self.dtype, copy=False) @ self._W[: self.n]
+        return np.asarray(found, dtype=float)
+
     def _std(self, total: np.ndarray) -> np.ndarray:
         variance = self.signal - total
         np.maximum(variance, 1e-12 * self.signal, out=variance)
         return np.sqrt(variance, out=variance)
 
+    @one_thread
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of every candidate, without the noise of an observation."""
         self._ready()
         mean = self.standard()[0]
         y, one = self._whitened()
-        return mean + (y - mean * one) @ self._W[: self.n], self._std(self._sum)
+        return mean + self._project(y - mean * one), self._std(self._sum)
 
+    @one_thread
     def what_if(self, i: int, value: float, variance: float = np.nan) -> tuple[np.ndarray, np.ndarray]:
         """The posterior if candidate i were observed with this value; hyperparameters and state stay."""
         self._ready()
@@ -282,12 +303,13 @@ class PoolGP:
         mean = (sum(self.values) + value) / (self.n + 1)
         whitened = y - mean * one
         new = (value - mean - left @ whitened) / last
-        expected = mean + whitened @ self._W[: self.n]
+        expected = mean + self._project(whitened)
         expected += new * row
         row *= row
         row += self._sum
         return expected, self._std(row)
 
+    @one_thread
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Mean at any embedded points."""
         self._ready()
@@ -302,19 +324,32 @@ class PoolGP:
     def _noisy(self, variance: float) -> float:
         return self.signal * (1 + JITTER) + (self.noise if np.isnan(variance) else variance)
 
+    @one_thread
     def fantasy(self, picks: Sequence[int]) -> "Fantasy":
         """A view in which some candidates are taken as observed, with the mean as their value."""
         self._ready()
         return Fantasy(self, picks)
 
+    def cross_covariance(self, i: int) -> tuple[np.ndarray, float]:
+        """Posterior covariance of candidate i with the pool, and the variance of an observation of it."""
+        row, _, last = self._new_row(i, self._noisy(np.nan))
+        row *= last
+        return row, last * last
+
+    @one_thread
     def covariance(self, some: np.ndarray) -> np.ndarray:
         """Posterior covariance (s, s) of some candidates."""
         self._ready()
-        w = self._W[: self.n, some]
+        w = self._W[: self.n, some].astype(float)
+        if self.dtype != np.float64:  # small differences of large numbers
+            told = self._scaled[:, self.index]
+            k = cdist(told.T, self._scaled[:, some].T, "sqeuclidean")
+            w = solve_triangular(self._L[: self.n, : self.n], self.signal * KERNELS[self.kernel](k), lower=True)
         k = cross_exact(self.kernel, self._scaled[:, some].T) * self.signal
         k -= w.T @ w
         return k
 
+    @one_thread
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation predicted for each observation from all others (S. Sundararajan (2001))."""
         self._ready()
@@ -345,22 +380,15 @@ class Fantasy:
 
     def add(self, i: int) -> None:
         """Take one more candidate as observed: the mean stays, the variance shrinks."""
-        row, left, last = self.model._new_row(i, self.model._noisy(np.nan))  # noqa: SLF001
-        row *= last
-        square = last * last
+        row, square = self.model.cross_covariance(i)
         for earlier in self._rows:
             row -= earlier[i] * earlier
             square -= earlier[i] ** 2
         row /= np.sqrt(max(square, JITTER * self.model.signal))
-        del left
         self._rows.append(row)
         self.sum += row * row
 
 
 def cross_exact(kernel: str, points: np.ndarray) -> np.ndarray:
     """Correlation matrix of scaled points among themselves, from differences."""
-    from scipy.spatial.distance import cdist
-
-    from mi_widgets.bo._kernels import KERNELS
-
     return KERNELS[kernel](cdist(points, points, "sqeuclidean"))

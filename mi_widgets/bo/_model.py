@@ -10,6 +10,7 @@ from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._hyper import Prior
 from mi_widgets.bo._pool import Pool
 from mi_widgets.bo._settings import Settings
+from mi_widgets.bo._sparse import EXACT, SparseGP
 from mi_widgets.bo._threads import one_thread
 from mi_widgets.bo._transform import Transform
 
@@ -156,7 +157,8 @@ class Model:
         n = len(self._noise)
         due = self._refit_due(n)
         noise = np.asarray(self._noise)
-        for gp, raw, sign, transform in zip(self.gps, self._raw, self.signs, self.transforms, strict=True):
+        for k, (raw, sign, transform) in enumerate(zip(self._raw, self.signs, self.transforms, strict=True)):
+            gp = self.gps[k] = self._of_size(self.gps[k], n)
             y = np.asarray(raw)
             if n:
                 if due:
@@ -172,6 +174,13 @@ class Model:
             self._fitted_at = n
         if self.feasibility is not None:
             self.feasibility.update(refit=due)
+
+    @staticmethod
+    def _of_size(gp: Any, n: int) -> Any:
+        """An exact model up to so many observations, and one with inducing points beyond."""
+        if isinstance(gp, PoolGP) and isinstance(gp, SparseGP) != (n > EXACT):
+            return (SparseGP if n > EXACT else PoolGP).from_other(gp)
+        return gp
 
     def _refit_due(self, n: int) -> bool:
         refit = self.settings.refit

@@ -1,8 +1,18 @@
 """Pools with a known best."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
+import threadpoolctl
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread() -> Iterator[None]:
+    """The oracles too: threads that wait for each other on a busy machine take minutes."""
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def bowl(X: pd.DataFrame) -> pd.Series:
