@@ -1,30 +1,31 @@
-"""How far the clusters of a tree are from anything larger."""
+"""Which sites of a tree of merges are few and far from the others."""
 
 import numpy as np
 
-__all__ = ["isolation"]
+__all__ = ["oddness"]
+
+_RARE = 0.25  # share of all sites above which a group is nothing unusual
 
 
-def isolation(merges: np.ndarray, site: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Height at which the cluster of each atom merges with a larger one, and the size of the cluster; (n_atoms,)."""
-    n = site.size
-    height, size = np.zeros(labels.size), np.zeros(labels.size)
-    own = labels[site]
-    counts = np.bincount(own[own >= 0], minlength=int(own.max(initial=-1)) + 1)
-    if n == 0:
-        return height, size
+def oddness(merges: np.ndarray, n: int, far: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Best score of the groups that each leaf is in, the height at which that group merges, and its size; (n,).
+
+    A group of m leaves that merges at the height d with one at least as large scores ``d / sqrt(m)``; where that is as
+    far as can be, all of an element, it scores ``far / m``: a dozen atoms of another element are nothing unusual.
+    """
+    size = np.concatenate([np.ones(n), merges[:, 3]])
     left, right = merges[:, 0].astype(int), merges[:, 1].astype(int)
-    parent, at = np.full(2 * n - 1, -1), np.zeros(2 * n - 1)
-    parent[left] = parent[right] = n + np.arange(n - 1)
-    at[n:] = merges[:, 2]
-    leaves = np.concatenate([np.ones(n), merges[:, 3]])
-    out = np.full(counts.size, merges[-1, 2] if n > 1 else 0.0)
-    for k in range(counts.size):
-        node = int(np.flatnonzero(own == k)[0])
-        # Up to the first merge that at least doubles the cluster: what joined was larger, or as large.
-        while parent[node] >= 0 and leaves[node] < 2 * counts[k]:
-            node = int(parent[node])
-        out[k] = at[node]
-    size[site] = counts[own]
-    height[site] = out[own]
-    return height, size
+    score, height, members = (np.zeros(size.size) for _ in range(3))
+    members[-1] = size[-1]
+    for k in range(len(merges) - 1, -1, -1):
+        node = n + k
+        for child, other in ((left[k], right[k]), (right[k], left[k])):
+            m = size[child]
+            own = far / m if merges[k, 2] >= far else merges[k, 2] / np.sqrt(m)
+            if size[other] < m or m > max(_RARE * n, 1):
+                own = 0.0
+            if own > score[node]:
+                score[child], height[child], members[child] = own, merges[k, 2], size[child]
+            else:
+                score[child], height[child], members[child] = score[node], height[node], members[node]
+    return score[:n], height[:n], members[:n]

@@ -8,15 +8,19 @@ import xarray as xr
 
 from mi_widgets.dos._check import element_names, finish
 from mi_widgets.dos._result import check_result, tree_of, with_labels
-from mi_widgets.dos._unusual import isolation
+from mi_widgets.dos._unusual import oddness
 from mi_widgets.errors import ParameterError
 from mi_widgets.methods import match
 
 __all__ = ["group", "rank_unusual"]
 
+_FAR = 1.0  # beyond that all are as far: another element, or nothing in common
+
 
 def rank_unusual(result: xr.Dataset) -> xr.Dataset:
-    """Rank the sites by how unusual their states are: the smallest, most distant clusters first.
+    """Rank the sites by how unusual their states are: the smallest, most distant groups first.
+
+    The groups are those of the whole tree, so that the ranking does not depend on the cut.
 
     Parameters
     ----------
@@ -30,8 +34,9 @@ def rank_unusual(result: xr.Dataset) -> xr.Dataset:
 
         - ``atom_index`` (rank): place of the atom
         - ``score`` (rank): as below
-        - ``isolation`` (rank), as the distance: at which its cluster merges with a larger one
-        - ``cluster`` (rank), ``size`` (rank): its cluster and the number of sites in it
+        - ``isolation`` (rank), as the distance: at which its group merges with one at least as large
+        - ``size`` (rank): number of sites of the group
+        - ``cluster`` (rank): the cluster it belongs to at the cut
         - ``element`` (rank)
 
     Raises
@@ -43,7 +48,9 @@ def rank_unusual(result: xr.Dataset) -> xr.Dataset:
 
     Notes
     -----
-    The score of a cluster of m sites that merges with a larger one at the distance d is ``d / sqrt(m)``.
+    A group of m sites that merges at the distance d with one at least as large has the score ``d / sqrt(m)``, and
+    ``1 / m`` where d is 1 or more, which only says that the element is another. A site has the best score of the groups
+    it is in. More than a quarter of all sites are no unusual group.
 
     Examples
     --------
@@ -58,21 +65,21 @@ def rank_unusual(result: xr.Dataset) -> xr.Dataset:
     check_result(result, who=who, tree=True)
     merges, site = tree_of(result)
     labels = result["cluster"].values
-    height, size = isolation(merges, site, labels)
-    score = height / np.sqrt(np.maximum(size, 1))
-    order = site[np.lexsort((site, size[site], -score[site]))]
+    rank, isolation, size = oddness(merges, site.size, _FAR)
+    order = np.lexsort((site, size, -rank))
+    at = site[order]
     unit = str(result["merge_height"].attrs.get("units", "1"))
     one = {"units": "1"}
     data: dict[str, Any] = {
-        "atom_index": ("rank", order, {**one, "long_name": "place of the atom"}),
-        "score": ("rank", score[order], {"units": unit, "long_name": "how unusual"}),
-        "isolation": ("rank", height[order], {"units": unit, "long_name": "distance to a larger cluster"}),
-        "cluster": ("rank", labels[order], {**one, "long_name": "cluster"}),
-        "size": ("rank", size[order].astype(np.int64), {**one, "long_name": "sites of the cluster"}),
+        "atom_index": ("rank", at, {**one, "long_name": "place of the atom"}),
+        "score": ("rank", rank[order], {"units": unit, "long_name": "how unusual"}),
+        "isolation": ("rank", isolation[order], {"units": unit, "long_name": "distance to a larger group"}),
+        "cluster": ("rank", labels[at], {**one, "long_name": "cluster"}),
+        "size": ("rank", size[order].astype(np.int64), {**one, "long_name": "sites of the group"}),
     }
     coords = {
         "rank": ("rank", np.arange(order.size), {**one, "long_name": "rank"}),
-        "element": ("rank", element_names(result)[order], {"long_name": "chemical element"}),
+        "element": ("rank", element_names(result)[at], {"long_name": "chemical element"}),
     }
     return finish(
         xr.Dataset(data, coords=coords), who, "Sites by how unusual they are", {}, result.attrs.get("source", "")
