@@ -177,7 +177,7 @@ def make_pdos(
     ds = _label(sites, values, axis + energy_shift, names, energy_shift)
     ds["true_shift"] = ("atom", shift, {"units": "eV", "long_name": "true rigid shift"})
     if spin:
-        ds = _split_spin(ds)
+        ds = _split_spin(ds, energy_shift)
     parameters = {
         "n_atoms": n_atoms, "n_layers": n_layers, "defects": defects, "orbitals": orbitals, "spin": int(spin),
         "n_energies": n_energies, "window": list(window), "jitter": jitter, "noise": noise,
@@ -215,6 +215,11 @@ def _check(orbitals: str, n_energies: int, window: tuple[float, float], jitter: 
         raise ParameterError(f"make_pdos: jitter and noise are not negative; got {jitter} and {noise}.")
 
 
+def _fermi(sites: model.Sites) -> float:
+    """In the gap, and above the states that the electrons of a missing O fill."""
+    return 2.8 if (sites.unusual == "vacancy").any() else 0.5
+
+
 def _label(
     sites: model.Sites, values: np.ndarray, axis: np.ndarray, names: tuple[str, ...], energy_shift: float
 ) -> xr.Dataset:
@@ -227,17 +232,17 @@ def _label(
     known = np.array([[has_d[i] or not name.startswith("d") for name in names] for i in range(len(has_d))])
     ds = label_pdos(
         structure, values, axis, names,
-        dos=values.sum(axis=(0, 1), dtype=float), fermi_energy=energy_shift + 0.5, projected=known,
+        dos=values.sum(axis=(0, 1), dtype=float), fermi_energy=energy_shift + _fermi(sites), projected=known,
     )  # fmt: skip
     ds["true_unusual"] = ("atom", sites.unusual.astype(str), {"long_name": "defect that changes the site"})
     ds["true_layer"] = ("atom", sites.layer, {"units": "1", "long_name": "true layer"})
     return ds
 
 
-def _split_spin(ds: xr.Dataset) -> xr.Dataset:
+def _split_spin(ds: xr.Dataset, energy_shift: float) -> xr.Dataset:
     """Halve all states, but put those in the gap of the vacancy's neighbours into spin up."""
     up = xr.full_like(ds["pdos"], 0.5)
-    relative = ds["energy"] - float(ds["fermi_energy"])
+    relative = ds["energy"] - energy_shift - 0.5
     in_gap = (relative > 0.5) & (relative < 3.0) & (ds["true_unusual"] == "vacancy")
     up = up.where(~in_gap.transpose("atom", "energy"), np.float32(1.0))
     both = xr.concat([ds["pdos"] * up, ds["pdos"] * (1 - up)], xr.Variable("spin", ["up", "down"]))
