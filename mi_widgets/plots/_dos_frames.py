@@ -75,6 +75,8 @@ def tree_axis(metric: str, units: str) -> tuple[str, bool]:
     """Text of the axis of heights, and whether they are per cent."""
     if metric == "total_variation":
         return "states elsewhere", True
+    if metric == "relative_wasserstein":
+        return "displacement / width", True
     text = f"{metric.replace('_', ' ')} distance" if metric else "distance"
     return text + ("" if units in ("", "1") else f" ({nice_unit(units)})"), False
 

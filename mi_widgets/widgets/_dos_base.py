@@ -14,7 +14,7 @@ from mi_widgets.runs import Part
 from mi_widgets.widgets._dos_call import apply_edits, cluster_code
 from mi_widgets.widgets._dos_data import SiteCurves, atom_labels, checked_pdos, orbital_choices
 from mi_widgets.widgets._dos_draw import draw_chosen, draw_clusters, draw_curves, draw_map, draw_tree
-from mi_widgets.widgets._dos_page import build_page, show_frame
+from mi_widgets.widgets._dos_page import build_page, show_frame, show_window
 from mi_widgets.widgets._dos_params import COMPUTE
 from mi_widgets.widgets._dos_work import MAPS, Found, add_map, iter_found
 from mi_widgets.widgets._explorer import Explorer
@@ -106,6 +106,7 @@ class DosBase(Explorer):
         draw_tree(self)
         draw_clusters(self)
         draw_map(self)
+        self._cut_shown()
 
     def _set_result(self) -> None:
         """Cut the tree, make the changes by hand, and say how."""
@@ -115,7 +116,8 @@ class DosBase(Explorer):
         if found is None:
             return
         cut, edits, base = self.params["cut"], self.params["edits"], found.base
-        base = base if float(base["cut"]) == cut else dos.recut(base, cut)
+        if "cut" in base and self.params["cut"] != found.params["cut"]:
+            base = dos.recut(base, cut)
         try:
             edited = apply_edits(base, edits)
         except MIWidgetsError as error:
@@ -148,14 +150,23 @@ class DosBase(Explorer):
         """A field of the page; changes by hand belong to clusters that go with it."""
         self.history.keep(self._snapshot())
         self.clear_error()
-        self.params = self.params | {"edits": []} | changes
+        new: dict[str, Any] = {"cut": None} if "metric" in changes else {}  # it means something else
+        self.params = self.params | {"edits": []} | new | changes
 
-    def _cut_changed(self, cut: float) -> None:
+    def _cut_changed(self, cut: float | None) -> None:
         if monotonic() - self._cut_at > _PAUSE:
             self.history.keep(self._snapshot())
         self._cut_at = monotonic()
         self.clear_error()
-        self.params = self.params | {"cut": round(float(cut), 4), "edits": []}
+        self.params = self.params | {"cut": None if cut is None else round(float(cut), 4), "edits": []}
+
+    def _cut_shown(self) -> None:
+        """The cut in use: the one given, or the one that was found."""
+        given, found = self.params["cut"], self.result.get("cut") if self.result is not None else None
+        now = given if given is not None else float(found) if found is not None else None
+        with self._quiet:
+            self.cut_field.show(0.0 if now is None else now, given is None)
+        self.tree.cut(now)
 
     def _edit(self, *edit: Any) -> None:
         """One change by hand more; what cannot be done leaves everything as it was."""
@@ -170,10 +181,7 @@ class DosBase(Explorer):
 
     def _params_shown(self, change: Any) -> None:
         self.controls.set(self.params)
-        with self._quiet:
-            self.cut_field.show(self.params["cut"])
-        self.tree.cut(self.params["cut"])
-        self.curves.mark(self.params["window"])
+        show_window(self)
         old, new = change["old"], change["new"]
         if self._quiet:
             return
@@ -184,6 +192,7 @@ class DosBase(Explorer):
         elif self.found is not None and any(old.get(n) != new[n] for n in ("cut", "edits")):
             self._set_result()
             draw_clusters(self)
+        self._cut_shown()
 
     # ---- history ---------------------------------------------------------------------------------------------
 
@@ -206,6 +215,7 @@ class DosBase(Explorer):
             self._draw_result()
         else:
             draw_clusters(self)
+        self._cut_shown()
         self._want_map()
         self._history_shown()
 

@@ -7,7 +7,7 @@ import xarray as xr
 
 from mi_widgets.widgets._dos_params import COMPUTE, DEFAULTS
 
-__all__ = ["apply_edits", "cluster_code", "cluster_options", "prepare"]
+__all__ = ["apply_edits", "cluster_code", "cluster_options", "map_options", "prepare", "window_of"]
 
 _LEFT_OUT = ("reference",)  # is no keyword of the clustering
 
@@ -15,9 +15,25 @@ _LEFT_OUT = ("reference",)  # is no keyword of the clustering
 def cluster_options(params: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of `mi_widgets.dos.cluster` that are no defaults; a tuple is what it takes for a window."""
     out = {n: params[n] for n in (*COMPUTE, "cut") if n not in _LEFT_OUT and params[n] != DEFAULTS[n]}
-    if "window" in out:
+    if isinstance(out.get("window"), list):
         out["window"] = tuple(out["window"])
     return out
+
+
+def map_options(params: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Keyword arguments of `mi_widgets.dos.embed`: all of them, as its defaults are not those of the clustering."""
+    names = ["window", "broadening", "orbitals", "spin", *(["metric", "shift"] if method == "mds" else [])]
+    out = {n: tuple(params[n]) if isinstance(params[n], list) else params[n] for n in names}
+    # where elements are kept apart, nothing would be seen but the elements
+    return out | ({"elements": "together"} if method == "mds" else {})
+
+
+def window_of(params: Mapping[str, Any], fermi: float, axis: tuple[float, float]) -> tuple[float | None, float | None]:
+    """Energies between which states are compared; None is the end of the axis."""
+    window = params["window"]
+    if isinstance(window, list):
+        return window[0], window[1]
+    return None, fermi if window is None and axis[0] < fermi < axis[1] else None
 
 
 def prepare(ds: xr.Dataset, params: Mapping[str, Any]) -> xr.Dataset:

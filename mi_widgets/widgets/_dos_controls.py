@@ -12,6 +12,7 @@ from mi_widgets.widgets._fields import Quiet, field, fill, pair, read, read_numb
 __all__ = ["METRIC_WORDS", "DosControls"]
 
 METRIC_WORDS: Mapping[str, str] = {
+    "relative_wasserstein": "relative Wasserstein",
     "total_variation": "total variation",
     "jensen_shannon": "Jensen-Shannon",
     "hellinger": "Hellinger",
@@ -30,14 +31,16 @@ _WORDS: Mapping[str, Mapping[Any, str]] = {
     "reference": {None: "as in the data", "fermi": "Fermi energy", "vbm": "valence band"},
 }
 _TIPS = {
-    "metric": "Distance between two sites. Total variation is the share of states that lie elsewhere",
+    "metric": "Distance between two sites. Relative Wasserstein: how far states are displaced, over the width of "
+    "the band. Total variation: share of states that lie elsewhere",
     "linkage": "Distance between two clusters: the average, largest (complete) or smallest (single) of their sites",
     "orbitals": "Orbitals that count for themselves in a comparison: s, p, d, f do not depend on the orientation",
     "spin": "Whether the two spins are added or count for themselves",
     "elements": "apart: sites of different elements never share a cluster",
     "reference": "Zero of the energies",
 }
-_WIDTHS = {"metric": "132px", "linkage": "92px", "orbitals": "110px", "spin": "88px", "elements": "88px",
+_STATES = [("filled", ""), ("all", "all"), ("window", "window")]
+_WIDTHS = {"metric": "154px", "linkage": "92px", "orbitals": "110px", "spin": "88px", "elements": "88px",
            "reference": "118px"}  # fmt: skip
 
 
@@ -79,6 +82,8 @@ class DosControls(ipw.HBox):
                 tooltip=_TIPS[name],
                 layout={"width": _WIDTHS[name]},
             )
+        self.states = ipw.Dropdown(options=_STATES, layout={"width": "82px"}, tooltip=(
+            "States that are compared: the filled ones, below the Fermi energy; all; those in a window"))  # fmt: skip
         self.window = pair("Energies between which states are compared (eV, as on the axis); empty: to the end. "
                            "Or drag over the curves", "60px")  # fmt: skip
         self.broadening = _number("Standard deviation of a Gaussian by which states are broadened before they are "
@@ -90,14 +95,14 @@ class DosControls(ipw.HBox):
             "shows the bending of bands"))  # fmt: skip
         self._kept_shift = float(params["shift"]) or 1.2
         fields = [
-            field("energies from", self.choices["reference"]), field("window (eV)", *self.window),
+            field("energies from", self.choices["reference"]), field("states (eV)", self.states, *self.window),
             field("broadening (eV)", self.broadening), field("distance", self.choices["metric"]),
             field("max. shift (eV)", self.shift, self.shift_free), field("orbitals", self.choices["orbitals"]),
             *([field("spins", self.choices["spin"])] if spins else []),
             field("elements", self.choices["elements"]), field("linkage", self.choices["linkage"]),
         ]  # fmt: skip
         self.set(params)
-        for widget in (*self.choices.values(), *self.window, self.broadening, self.shift, self.shift_free):
+        for widget in (*self.choices.values(), self.states, *self.window, self.broadening, self.shift, self.shift_free):
             widget.observe(self._changed, "value")
         super().__init__(fields)
         self.add_class("mi-row")
@@ -111,7 +116,12 @@ class DosControls(ipw.HBox):
                 if params[name] not in [v for _, v in widget.options]:
                     widget.options = [*widget.options, (str(params[name]), params[name])]
                 widget.value = params[name]
-            fill(self.window, params["window"])
+            window = params["window"]
+            given = isinstance(window, list)
+            self.states.value = "window" if given else window or ""
+            fill(self.window, window if given else None)
+            for end in self.window:
+                end.layout.display = None if given else "none"
             self.broadening.value = f"{params['broadening']:g}"
             on = params["shift"] > 0
             self._kept_shift = float(params["shift"]) if on else self._kept_shift
@@ -121,6 +131,10 @@ class DosControls(ipw.HBox):
     def _changed(self, change: Any) -> None:
         if self._quiet:
             return
+        if change["owner"] is self.states and self.states.value == "window":
+            for end in self.window:
+                end.layout.display = None
+            return  # its ends are still to be typed
         try:
             self._on_change(self._read(change["owner"]))
         except ParameterError as error:
@@ -132,11 +146,13 @@ class DosControls(ipw.HBox):
         for name, widget in self.choices.items():
             if owner is widget:
                 return {name: widget.value}
+        if owner is self.states:
+            return {"window": self.states.value or None}
         if owner in self.window:
             low, high = read(self.window, "window")
             if low is not None and high is not None and not low < high:
                 raise ParameterError(f"window: low must be below high; got {low:g} and {high:g} eV.")
-            return {"window": None if low is None and high is None else [low, high]}
+            return {"window": [low, high]}
         if owner is self.broadening:
             return {"broadening": _above(self.broadening.value, "broadening")}
         if owner is self.shift:

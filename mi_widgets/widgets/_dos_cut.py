@@ -9,6 +9,12 @@ from mi_widgets.widgets._fields import Quiet
 
 __all__ = ["CutField"]
 
+#: What the distances mean that are shares.
+CUT_WORDS = {
+    "total_variation": "share of states that lie elsewhere",
+    "relative_wasserstein": "displacement over band width",
+}
+
 _TIP = ("Sites and clusters that differ by less than this merge. Or click beside the branches of the dendrogram, or "
         "drag its red line")  # fmt: skip
 
@@ -19,31 +25,36 @@ class CutField(ipw.HBox):
     Parameters
     ----------
     on_change : callable
-        Called with the cut while it is moved.
+        Called with the cut while it is moved; with None for the one that is found in the tree.
     """
 
-    def __init__(self, on_change: Callable[[float], None]) -> None:
+    def __init__(self, on_change: Callable[[float | None], None]) -> None:
         self._on_change, self._quiet = on_change, Quiet()
         self.caption = ipw.HTML("")
-        self.slider = ipw.FloatSlider(value=0.2, min=0.0, max=1.0, step=0.005, readout_format=".1%", tooltip=_TIP,
-                                      layout={"width": "300px"})  # fmt: skip
+        self.slider = ipw.FloatSlider(value=0.2, min=0.0, max=1.0, step=0.0025, readout_format=".1%", tooltip=_TIP,
+                                      layout={"width": "260px"})  # fmt: skip
         self.slider.observe(self._changed, "value")
-        super().__init__([self.caption, self.slider])
+        self.auto = ipw.Button(description="auto", layout={"width": "auto"}, tooltip=(
+            "Cut where the tree has its widest gap between merges"))  # fmt: skip
+        self.auto.on_click(lambda _: self._on_change(None))
+        super().__init__([self.caption, self.slider, self.auto])
         self.add_class("mi-cut")
-        self.scale(1.0, True, "")
+        self.scale(1.0, "total_variation", "")
 
-    def scale(self, top: float, percent: bool, unit: str) -> None:
-        """Take the range and unit of another distance."""
-        top = 1.0 if percent else float(f"{1.05 * top or 1.0:.2g}")
+    def scale(self, top: float, metric: str, unit: str) -> None:
+        """Take the range and unit of another distance, whose highest merge is at `top`."""
+        percent = metric in CUT_WORDS
+        end = 1.0 if metric == "total_variation" else float(f"{min(1.05 * top or 1.0, 0.6 if percent else 1e9):.2g}")
         with self._quiet:
-            self.slider.max = max(top, self.slider.value)
-            self.slider.step = 0.005 if percent else top / 200
+            self.slider.max = max(end, self.slider.value)
+            self.slider.step = 0.0025 if percent else end / 200
             self.slider.readout_format = ".1%" if percent else ".3g"
-        text = "share of states that lie elsewhere" if percent else f"distance{f', {unit}' if unit else ''}"
+        text = CUT_WORDS.get(metric) or f"distance{f', {unit}' if unit else ''}"
         self.caption.value = f'<b>cut</b> <span class="mi-caption">({text})</span>'
 
-    def show(self, cut: float) -> None:
-        """Show a cut that came from somewhere else."""
+    def show(self, cut: float, automatic: bool = False) -> None:
+        """Show a cut that came from somewhere else; `automatic` where it was found in the tree."""
+        self.auto.disabled = automatic
         with self._quiet:
             self.slider.max = max(self.slider.max, cut)
             if abs(self.slider.value - cut) > 1e-9:

@@ -62,7 +62,6 @@ def draw_tree(app: "DosBase") -> None:
         axis, percent = tree_axis(found.params["metric"], str(base["merge_height"].attrs.get("units", "1")))
     elements = app.elements[app.leaf_atoms] if app.elements is not None else None
     app.tree.show(twigs, np.full(len(app.leaf_atoms), -2), elements, axis, percent=percent)
-    app.tree.cut(app.params["cut"])
 
 
 def draw_map(app: "DosBase") -> None:

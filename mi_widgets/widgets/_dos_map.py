@@ -140,4 +140,7 @@ class MapPanel:
             inside = inside_polygon(x, y, np.asarray(shape["x"]), np.asarray(shape["y"]))
         else:
             return
-        self._on_atoms(np.flatnonzero(inside), self.adding)
+        at = np.flatnonzero(inside)
+        if self.adding:  # what was chosen already stays, unlike with a click
+            at = np.concatenate([self._chosen, np.setdiff1d(at, self._chosen)])
+        self._on_atoms(at, False)

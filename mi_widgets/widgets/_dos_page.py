@@ -10,6 +10,7 @@ import traitlets
 
 from mi_widgets.errors import MIWidgetsError
 from mi_widgets.plots._style import nice_unit
+from mi_widgets.widgets._dos_call import window_of
 from mi_widgets.widgets._dos_controls import DosControls
 from mi_widgets.widgets._dos_curves import CurvePanel
 from mi_widgets.widgets._dos_cut import CutField
@@ -20,17 +21,18 @@ from mi_widgets.widgets._dos_params import OPTIONS
 from mi_widgets.widgets._dos_rows import RowTable
 from mi_widgets.widgets._dos_table import CLUSTER_COLUMNS, UNUSUAL_COLUMNS
 from mi_widgets.widgets._dos_tree import TreePanel
-from mi_widgets.widgets._dos_work import MAPS
+from mi_widgets.widgets._dos_work import MAPS, fermi_energy
 from mi_widgets.widgets._history import HistoryButtons
 from mi_widgets.widgets._select import link
 
 if TYPE_CHECKING:
     from mi_widgets.widgets._dos_base import DosBase
 
-__all__ = ["build_page", "references", "show_frame"]
+__all__ = ["build_page", "references", "show_frame", "show_window"]
 
 _TABLES = ("clusters", "unusual sites first")
 _NARROW = {"width": "auto"}
+_PLANES = {"front": "x-z", "top": "x-y", "side": "y-z"}
 
 
 def references(ds: Any) -> tuple[Any, ...]:
@@ -52,7 +54,6 @@ def build_page(app: "DosBase") -> None:
         on_change=app.guard(app._controls_changed), on_error=app.show_error,
     )  # fmt: skip
     app.cut_field = CutField(app.guard(app._cut_changed))
-    app.cut_field.show(app.params["cut"])
     app.rows = RowTable(CLUSTER_COLUMNS, app.guard(app._pick_cluster),
                         app.guard(lambda label, name: app._edit("rename", label, name.strip())))  # fmt: skip
     app.unusual = RowTable(UNUSUAL_COLUMNS, app.guard(lambda at, add: app._pick([at], add)))
@@ -80,7 +81,7 @@ def _viewer(app: "DosBase") -> Any:
     try:
         keep = [n for n in ("position", "element", "cell", "pbc") if n in app.data.variables]
         viewer = StructureViewer(
-            app.data[keep], params={"height": 290, "view": "front", "legend": False, "cell": False}
+            app.data[keep], params={"height": 290, "view": "front", "legend": False, "cell": False, "plane": "x-z"}
         )
     except MIWidgetsError as error:
         app.show_message(f"The structure cannot be shown: {error}", "warning")
@@ -165,12 +166,16 @@ def _slab(app: "DosBase") -> list[ipw.Widget]:
     if app.viewer is None:
         return [ipw.HTML('<div class="mi-hint">The data have no positions: nothing to show in space.</div>')]
 
-    def turn(change: Any) -> None:
-        app.viewer.set_params(flat=change["new"], plane="x-z")
+    def flatten(change: Any) -> None:
+        app.viewer.set_params(flat=change["new"])
+        app.viewer.stage.layout.display = "none" if change["new"] else None
 
-    app.plane.observe(app.guard(turn), "value")
-    views = [_button(v.capitalize(), f"Look from: {v}", app.guard(lambda _, v=v: app.viewer.view(v)))
-             for v in ("front", "top", "oblique")]  # fmt: skip
+    def look(name: str) -> None:
+        app.viewer.view(name)
+        app.viewer.set_params(plane=_PLANES[name])
+
+    app.plane.observe(app.guard(flatten), "value")
+    views = [_button(v.capitalize(), f"Look from: {v}", app.guard(lambda _, v=v: look(v))) for v in _PLANES]
     picture = _button("Screenshot", "Download the 3-D view as PNG", app.guard(lambda _: app.viewer.screenshot()))
     return [_row(app.plane, *views, picture), app.viewer.message, app.viewer.panel]
 
@@ -210,12 +215,19 @@ def show_frame(app: "DosBase") -> None:
     reference = str(energy.attrs.get("reference", "absolute"))
     zero = {"fermi": "E − E_F", "vbm": "E − E_VBM", "vacuum": "E − E_vac"}.get(reference, "energy")
     labelled = energy.assign_attrs(long_name=zero if reference != "absolute" else "energy")
-    fermi = float(found.aligned["fermi_energy"]) if "fermi_energy" in found.aligned else np.nan
+    fermi = fermi_energy(found.aligned)
     middle = fermi if axis[0] < fermi < axis[-1] else 0.0 if axis[0] < 0 < axis[-1] else float(axis.mean())
     app.curves.frame(labelled, (max(axis[0], middle - 22.0), min(axis[-1], middle + 10.0)), fermi)
-    app.curves.mark(app.params["window"])
+    show_window(app)
     heights = found.base.get("merge_height")
     top = float(heights.max()) if heights is not None and heights.size else 1.0
     unit = nice_unit(str(heights.attrs.get("units", "1"))) if heights is not None else ""
-    app.cut_field.scale(top, found.params["metric"] == "total_variation", "" if unit == "1" else unit)
-    app.cut_field.show(app.params["cut"])
+    app.cut_field.scale(top, found.params["metric"], "" if unit == "1" else unit)
+
+
+def show_window(app: "DosBase") -> None:
+    """Shade the energies that are not compared."""
+    if app.found is not None:
+        axis = app.found.aligned["energy"].values
+        ends = (float(axis.min()), float(axis.max()))
+        app.curves.mark(window_of(app.params, fermi_energy(app.found.aligned), ends))

@@ -1,32 +1,29 @@
 """Parameters of DOSClusterer: their defaults, what they may be, and the errors that say so."""
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
+from mi_widgets.dos._metrics import METRICS
+from mi_widgets.dos.clusters import LINKAGES, cluster
 from mi_widgets.errors import ParameterError
 from mi_widgets.widgets._peak_params import is_number, is_pair
 
 __all__ = ["COMPUTE", "DEFAULTS", "EDITS", "OPTIONS", "check_params"]
 
 OPTIONS: Mapping[str, tuple[Any, ...]] = {
-    "metric": ("total_variation", "jensen_shannon", "hellinger", "wasserstein", "l1", "l2", "cosine", "tanimoto"),
-    "linkage": ("average", "complete", "single", "weighted"),
+    "metric": METRICS,
+    "linkage": LINKAGES,
     "orbitals": ("l", "resolved", "sum"),
     "spin": ("sum", "resolved"),
     "elements": ("apart", "together"),
     "reference": (None, "fermi", "vbm"),
 }
+_KEYWORDS = ("window", "broadening", "metric", "shift", "orbitals", "spin", "elements", "linkage", "cut")
+#: Those of the call, so that a page that nobody touches shows what the call gives.
 DEFAULTS: Mapping[str, Any] = {
     "reference": None,
-    "window": None,
-    "broadening": 0.35,
-    "metric": "total_variation",
-    "shift": 1.2,
-    "orbitals": "l",
-    "spin": "sum",
-    "elements": "apart",
-    "linkage": "average",
-    "cut": 0.20,
+    **{name: signature(cluster).parameters[name].default for name in _KEYWORDS},
     "edits": [],
 }
 #: What needs the distances anew; cut and edits do not.
@@ -42,16 +39,21 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
         if params[name] not in known:
             raise ParameterError(f"{name} must be one of {', '.join(map(repr, known))}; got {params[name]!r}.")
     for name, (low, high, unit) in _NUMBERS.items():
+        if name == "cut" and params[name] is None:
+            continue
         if not is_number(params[name]) or not low <= params[name] <= high:
             raise ParameterError(f"{name} must be a number from {low:g} to {high:g}{unit}; got {params[name]!r}.")
     window = params["window"]
-    if window is not None:
+    if window is not None and window != "all":
         if not is_pair(window):
-            raise ParameterError(f"window must be two energies (eV) such as [-10, 2], or None; got {window!r}.")
+            raise ParameterError(
+                f"window must be two energies (eV) such as [-10, 2], 'all', or None for the filled states; got "
+                f"{window!r}."
+            )
         low_end, high_end = window
         if None not in window and not low_end < high_end:
             raise ParameterError(f"window: low must be below high; got {low_end:g} and {high_end:g} eV.")
-        params["window"] = None if window == [None, None] else list(window)
+        params["window"] = "all" if window == [None, None] else list(window)
     params["edits"] = [_edit(one) for one in _list(params["edits"])]
     return params
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from mi_widgets.plots._dos_groups import slot_color
 from mi_widgets.plots._style import nice_unit
+from mi_widgets.widgets._dos_cut import CUT_WORDS
 
 if TYPE_CHECKING:
     from mi_widgets.widgets._dos_base import DosBase
@@ -18,7 +19,10 @@ CLUSTER_COLUMNS = (
     {"title": "element"},
     {"title": "sites"},
     {"title": "neighbours", "tip": "Coordination number of its sites: the range"},
-    {"title": "band centre (eV)", "tip": "Mean energy of the states in the window: mean of the sites ± their scatter"},
+    {
+        "title": "band centre (eV)",
+        "tip": "Mean energy of the compared states: mean of the sites ± their scatter",
+    },
 )
 UNUSUAL_COLUMNS = (
     {"title": "site", "left": True},
@@ -57,7 +61,7 @@ def unusual_rows(app: "DosBase") -> tuple[list[dict[str, Any]], str]:
         return [], "fewer than two sites can be compared"
     ranked = dos.rank_unusual(app.result).isel(rank=slice(0, _MOST_UNUSUAL))
     unit = str(ranked["score"].attrs.get("units", "1"))
-    share = app.found is not None and app.found.params["metric"] == "total_variation"
+    share = app.found is not None and app.found.params["metric"] in CUT_WORDS
     suffix = "" if unit == "1" else f" {nice_unit(unit)}"
 
     def text(value: float) -> str:

@@ -8,13 +8,12 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.runs import Part
-from mi_widgets.widgets._dos_call import cluster_options, prepare
+from mi_widgets.widgets._dos_call import cluster_options, map_options, prepare, window_of
 from mi_widgets.widgets._dos_data import SiteCurves
 
-__all__ = ["MAPS", "Found", "add_map", "iter_found"]
+__all__ = ["MAPS", "Found", "add_map", "fermi_energy", "iter_found"]
 
 MAPS = {"map (PCA)": "pca", "map (MDS)": "mds"}
-_DISTANCE = ("metric", "shift", "elements")  # are of no meaning to a map of features
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def iter_found(
     aligned = prepare(ds, params)
     base = dos.cluster(aligned, **cluster_options(params))
     curves = SiteCurves(aligned, orbitals, params["broadening"])
-    window = None if params["window"] is None else tuple(params["window"])
+    axis = aligned["energy"].values
+    window: Any = window_of(params, fermi_energy(aligned), (float(axis.min()), float(axis.max())))
     center = dos.band_center(aligned, window=window)["band_center"].values[:, 0]
     found = Found(params, aligned, base, curves, center, coordination_of(ds), {})
     if method is not None:
@@ -67,6 +67,12 @@ def iter_found(
         for part in add_map(found, method):
             found.maps.update(part.result)
     yield Part(n, n, found)
+
+
+def fermi_energy(ds: xr.Dataset) -> float:
+    """Fermi energy on the axis of the data, NaN where it is not known."""
+    known = "fermi_energy" in ds and ds["fermi_energy"].ndim == 0
+    return float(ds["fermi_energy"]) if known else float("nan")
 
 
 def coordination_of(ds: xr.Dataset) -> np.ndarray | None:
@@ -95,10 +101,8 @@ def add_map(found: Found, method: str) -> Iterator[Part]:
 
     n = found.aligned.sizes["atom"]
     yield Part(0, n, {}, message="drawing the map")
-    given = cluster_options(found.params)
-    names = [k for k in given if k not in ("linkage", "cut", *(() if method == "mds" else _DISTANCE))]
     if found.base.sizes.get("leaf", 0) > 1:
-        places = dos.embed(found.aligned, method, **{k: given[k] for k in names})["embedding"].values
+        places = dos.embed(found.aligned, method, **map_options(found.params, method))["embedding"].values
     else:  # nothing to compare
         places = np.full((n, 2), np.nan)
     yield Part(n, n, {method: np.asarray(places, dtype=float)})

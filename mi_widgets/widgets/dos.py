@@ -29,10 +29,11 @@ class DOSClusterer(DosBase):
         ``pdos`` (atom, orbital[, spin], energy) as `mi_widgets.io.read_pdos` gives it; with ``position`` and
         ``element`` the slab is shown, with ``fermi_energy`` energies are from the Fermi energy.
     params : mapping, optional
-        Parameters that differ from the defaults: ``reference`` (None, ``"fermi"``, ``"vbm"``) as in
-        `mi_widgets.dos.align`; ``metric``, ``window``, ``broadening``, ``shift``, ``orbitals``, ``spin``,
-        ``elements``, ``linkage``, ``cut`` as in `mi_widgets.dos.cluster`; ``edits``, changes by hand in their order:
-        ``["merge", [0, 1]]``, ``["split", 0]``, ``["rename", 0, "step edge"]``, which a new cut undoes.
+        Parameters that differ from the defaults, which are those of `mi_widgets.dos.cluster`: ``reference`` (None,
+        ``"fermi"``, ``"vbm"``) as in `mi_widgets.dos.align`; ``metric``, ``window`` (None: filled states),
+        ``broadening``, ``shift``, ``orbitals``, ``spin``, ``elements``, ``linkage``, ``cut`` (None: found in the tree) as in
+        `mi_widgets.dos.cluster`; ``edits``, changes by hand in their order: ``["merge", [0, 1]]``, ``["split", 0]``,
+        ``["rename", 0, "step edge"]``, which a new cut undoes.
     threaded : bool, default True
         Compute in a thread beside the page; False computes in the caller, for tests.
 

@@ -95,7 +95,7 @@ def test_code_of_other_parameters_gives_their_result(make: Callable[..., DOSClus
 
 
 def test_a_cut_that_moves_gives_what_a_new_run_gives(app: DOSClusterer, ds: xr.Dataset) -> None:
-    for cut in (0.2, 0.02, 0.05, 1.0, 0.0):
+    for cut in (0.2, 0.02, 0.05, 0.5, 0.0):
         app.cut_field.slider.value = cut
         xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds, "fermi"), cut=cut))
     app.cut_field.slider.value = 0.045
@@ -106,7 +106,7 @@ def test_curves_are_means_of_clusters_for_the_chosen_orbitals(app: DOSClusterer,
     app.stacked = False
     for orbital, part in (("total", ds), ("p", ds.isel(orbital=[1]))):
         app.shown_orbital = orbital
-        wide = dos.broaden(dos.align(part, "fermi"), 0.35)
+        wide = dos.broaden(dos.align(part, "fermi"), app.params["broadening"])
         mean = dos.cluster_mean(wide, app.result)
         drawn = app.curves.view.part("means").handles["source"].data
         for i, curve in enumerate(app.curves._curves):
@@ -126,7 +126,7 @@ def test_the_table_says_what_is_in_a_cluster(app: DOSClusterer, ds: xr.Dataset) 
     assert row["cells"][1] == str(ds.element.values[own][0])
     assert row["cells"][2] == str(int(own.sum()))
     assert row["cells"][3] == (str(neighbours[0]) if len(neighbours) == 1 else f"{neighbours[0]}–{neighbours[-1]}")
-    center = dos.band_center(dos.align(ds, "fermi")).band_center.values[own, 0]
+    center = dos.band_center(dos.align(ds, "fermi"), window=(None, 0.0)).band_center.values[own, 0]
     assert row["cells"][4].startswith(f"{center.mean():.2f}")
 
 
@@ -185,10 +185,11 @@ def test_box_and_lasso_choose_on_the_map(app: DOSClusterer, page_of: Any) -> Non
     right = np.flatnonzero(x >= np.median(x)).tolist()
     assert atoms(app) == right
     app.adding.value = True
-    around = [float(x[0]) - 1e-6, float(x[0]) + 1e-6]
+    left = int(np.argmin(x))
+    around = [float(x[left]) - 1e-6, float(x.max()) + 1.0]
     poly = geometry("poly", x=[around[0], around[1], around[1], around[0]], y=[-9, -9, 9, 9])
     page.event("selectiongeometry", figure, geometry=poly, final=True)
-    assert atoms(app) == [*right, *np.flatnonzero((np.abs(x - x[0]) < 1e-6) & (x < np.median(x))).tolist()]
+    assert sorted(atoms(app)) == list(range(app.n_atoms)), "what was chosen stays"
 
 
 def test_shift_adds_and_takes_away(app: DOSClusterer) -> None:
@@ -262,6 +263,43 @@ def test_colours_are_the_same_in_every_view(app: DOSClusterer) -> None:
         assert {"#{:02x}{:02x}{:02x}".format(*v) for v in slab[own]} == {color}
         assert set(dots[own]) == {curve.slot}
         assert next(r for r in app.rows.rows if r["id"] == curve.label)["color"] == color
+
+
+def test_the_cut_is_found_in_the_tree_unless_it_is_given(ds: xr.Dataset, make: Callable[..., DOSClusterer]) -> None:
+    app, aligned = make(cut=None), dos.align(ds)
+    truth = dos.cluster(aligned)
+    xr.testing.assert_identical(app.result, truth)
+    assert app.cut_field.slider.value == pytest.approx(float(truth["cut"]), abs=1e-9)
+    assert app.cut_field.auto.disabled
+    same_as_code(app)
+    app.cut_field.slider.value = 0.3
+    assert not app.cut_field.auto.disabled
+    same_as_code(app)
+    app.cut_field.auto.click()
+    xr.testing.assert_identical(app.result, truth)
+    app.set_params(cut=0.2)
+    app.controls.choices["metric"].value = "total_variation"
+    assert app.params["cut"] is None, "the cut of another distance means nothing"
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, metric="total_variation"))
+    assert "elsewhere" in app.cut_field.caption.value
+
+
+def test_states_that_are_compared(app: DOSClusterer, ds: xr.Dataset) -> None:
+    aligned = dos.align(ds)
+    assert app.curves._above.visible, "empty states are shaded"
+    assert app.curves._above.left == 0.0
+    app.controls.states.value = "all"
+    assert not app.curves._above.visible
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, window="all", cut=CUT))
+    app.controls.states.value = "window"
+    assert app.params["window"] == "all", "its ends are still to be typed"
+    app.controls.window[1].value = "-1"
+    assert app.params["window"] == [None, -1.0]
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, window=(None, -1.0), cut=CUT))
+    same_as_code(app)
+    app.controls.states.value = ""
+    assert app.params["window"] is None
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, cut=CUT))
 
 
 # ---- changes by hand ---------------------------------------------------------------------------------------------
@@ -346,7 +384,7 @@ def test_a_changed_parameter_compares_again_at_once_or_says_so(app: DOSClusterer
     app.controls.broadening.value = "0,6"
     xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), broadening=0.6, cut=CUT))
     app.undo()
-    assert app.controls.broadening.value == "0.35"
+    assert app.controls.broadening.value == "0.2"
     xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), cut=CUT))
     app.live = False
     app.controls.shift_free.value = False
@@ -417,12 +455,14 @@ def test_a_run_can_be_cancelled_and_the_page_goes_on(ds: xr.Dataset, monkeypatch
 def test_maps_are_computed_when_they_are_looked_at(app: DOSClusterer, ds: xr.Dataset) -> None:
     assert not app.found.maps
     aligned = dos.align(ds)
-    for name, method in (("map (PCA)", "pca"), ("map (MDS)", "mds")):
+    apart = {"elements": "together", "metric": app.params["metric"], "shift": app.params["shift"]}
+    for name, method, more in (("map (PCA)", "pca", {}), ("map (MDS)", "mds", apart)):
         app.overview = name
-        truth = dos.embed(aligned, method).embedding.values
+        truth = dos.embed(aligned, method, broadening=app.params["broadening"], **more).embedding.values
         np.testing.assert_allclose(app.map_places, truth, atol=1e-9)
     app.set_params(broadening=0.8)
-    np.testing.assert_allclose(app.map_places, dos.embed(aligned, "mds", broadening=0.8).embedding.values, atol=1e-9)
+    truth = dos.embed(aligned, "mds", broadening=0.8, **apart).embedding.values
+    np.testing.assert_allclose(app.map_places, truth, atol=1e-9)
 
 
 # ---- bad input ---------------------------------------------------------------------------------------------------
@@ -556,6 +596,20 @@ def test_data_code_and_pages_are_written(app: DOSClusterer, tmp_path: Any, monke
     assert len(rows) >= app.n_atoms + 1
     assert any("bulk" in line for line in rows)
     assert (tmp_path / f"{stem}.py").read_text(encoding="utf-8").strip() == app.code
+
+
+def test_the_projection_takes_the_place_of_the_stage(app: DOSClusterer, page_of: Any) -> None:
+    app.plane.value = True
+    assert app.viewer._flat.plane == "x-z"
+    assert app.viewer.stage.layout.display == "none"
+    page = page_of(app.viewer._flat.view)
+    page.open()
+    around = geometry("rect", x0=-100.0, x1=100.0, y0=-100.0, y1=100.0)
+    page.event("selectiongeometry", app.viewer._flat.view.figure("frame"), geometry=around, final=True)
+    everywhere(app, list(range(app.n_atoms)))
+    app.plane.value = False
+    assert app.viewer.stage.layout.display is None
+    assert app.viewer._flat.view not in app.viewer.panel.children
 
 
 def test_two_displays_and_a_reload_show_the_same(app: DOSClusterer, page_of: Any) -> None:
