@@ -209,7 +209,7 @@ def test_labels_of_a_bundled_slab_are_its_geometry(name):
         (a, b): 2.6 for a in elements for b in elements if a <= b and {a, b} & {"O", "C", "N"} and "H" not in (a, b)
     }
     bonds |= {("C", "O"): 1.6, ("C", "C"): 1.6, ("C", "N"): 1.6, ("N", "O"): 1.6, ("O", "O"): 1.4}
-    bonds |= {(a, "H"): 1.6 for a in elements}
+    bonds |= {(a, "H"): 1.6 for a in elements} | {("H", "H"): 0.9}
     if not oxide:
         bonds |= {("Cu", "Cu"): 2.9, ("Al", "Al"): 2.9, ("Si", "Si"): 2.6}
     bonds = {pair: r for pair, r in bonds.items() if set(pair) <= set(elements)}
