@@ -16,9 +16,10 @@ function make(tag, props = {}, ...inner) {
   return e;
 }
 function hasWebGL() {
+  if (mine.webgl) return true;
   const canvas = document.createElement("canvas"), gl = canvas.getContext("webgl2") ?? canvas.getContext("webgl");
   gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return Boolean(gl);
+  return (mine.webgl = Boolean(gl));
 }
 function loadNGL(model) {
   if (globalThis.__mi_ngl) return Promise.resolve(globalThis.__mi_ngl);

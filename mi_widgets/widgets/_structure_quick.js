@@ -1,5 +1,6 @@
-// Where the processor draws in place of a graphics card.
-function isSlow() {
+// Where the processor draws in place of a graphics card; asked once, for a page may have only a few contexts.
+const isSlow = () => (globalThis.__mi_structures.slow ??= findSlow());
+function findSlow() {
   const gl = document.createElement("canvas").getContext("webgl"), info = gl?.getExtension("WEBGL_debug_renderer_info");
   const name = String((info && gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) ?? "");
   gl?.getExtension("WEBGL_lose_context")?.loseContext();
