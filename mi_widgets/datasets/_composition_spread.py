@@ -24,7 +24,7 @@ def make_composition_spread(
     *,
     n_steps: int = 30,
     counts: float = 400.0,
-    noise: float = 0.01,
+    noise: float = 0.005,
     shift: float = 1.0,
     gridded: bool = False,
     seed: int | np.random.Generator | None = 0,
@@ -151,7 +151,7 @@ def _pattern(angle: np.ndarray, phase: int, stretch: np.ndarray) -> np.ndarray:
 def _properties(u: np.ndarray, v: np.ndarray, noise: float, rng: np.random.Generator) -> dict[str, Any]:
     """Seebeck coefficient, conductivity and power factor, measured and true."""
     carriers = 1 - 0.75 * v + 0.05 * u
-    mobility = np.exp(-((u - 0.35) ** 2) / 0.25 - 1.2 * v**2 - 0.8 * u * v)
+    mobility = np.exp(-((u - 0.35) ** 2) / 0.6 - 1.2 * v**2 - 0.8 * u * v)
     conductivity = 220 * carriers * mobility
     seebeck = 125 + 100 * v + 18 * u
     measured_seebeck = seebeck * (1 + noise * rng.standard_normal(u.size))
