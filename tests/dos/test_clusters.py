@@ -270,7 +270,7 @@ def test_what_cannot_be_done_by_hand(slab) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda d: dos.cluster(d),
+        dos.cluster,
         lambda d: dos.cluster(d, method=KMeans(3, n_init=1)),
         lambda d: dos.recut(dos.cluster(d), 0.1),
         lambda d: dos.merge_clusters(dos.cluster(d), [0, 1]),
@@ -279,7 +279,7 @@ def test_what_cannot_be_done_by_hand(slab) -> None:
         lambda d: dos.group(d, {"oxygen": "element == 'O'", "upper": "z > 5"}),
         lambda d: dos.consensus(d, [{}, {"metric": "cosine"}]),
         lambda d: dos.choose_n_clusters(d, n_bootstrap=2, n_max=5),
-        lambda d: dos.layer_dos(d),
+        dos.layer_dos,
         lambda d: dos.band_center(d, orbitals="l"),
         lambda d: dos.difference(d, d),
     ],
@@ -290,7 +290,7 @@ def test_results_round_trip_and_input_is_left_alone(slab, tmp_path, call) -> Non
     xr.testing.assert_identical(slab, copy)
     assert {"title", "source", "history"} <= set(out.attrs)
     for name in out.data_vars:
-        if name not in ("pbc",):
+        if name != "pbc":
             assert {"units", "long_name"} <= set(out[name].attrs), name
     io.write_netcdf(out, tmp_path / "out.nc")
     with xr.open_dataset(tmp_path / "out.nc", engine="h5netcdf") as back:

@@ -19,21 +19,21 @@ def shares(ds: xr.Dataset, **options) -> np.ndarray:
     return dos.features(ds, **options).values
 
 
+def _js(a: np.ndarray, b: np.ndarray) -> float:
+    m = (a + b) / 2
+    kl = [np.sum(p[p > 0] * np.log2(p[p > 0] / m[p > 0])) for p in (a, b)]
+    return float(np.sqrt(sum(kl) / 2))
+
+
 ORACLES = {
     "total_variation": lambda f, h: pdist(f, "cityblock") / 2,
     "l1": lambda f, h: pdist(f, "cityblock"),
     "l2": lambda f, h: pdist(f) / np.sqrt(h),
     "cosine": lambda f, h: pdist(f, "cosine"),
     "tanimoto": lambda f, h: pdist(f, lambda a, b: 1 - a @ b / (a @ a + b @ b - a @ b)),
-    "jensen_shannon": lambda f, h: pdist(f, lambda a, b: _js(a, b)),
+    "jensen_shannon": lambda f, h: pdist(f, _js),
     "hellinger": lambda f, h: pdist(np.sqrt(f)) / np.sqrt(2),
 }
-
-
-def _js(a: np.ndarray, b: np.ndarray) -> float:
-    m = (a + b) / 2
-    kl = [np.sum(p[p > 0] * np.log2(p[p > 0] / m[p > 0])) for p in (a, b)]
-    return float(np.sqrt(sum(kl) / 2))
 
 
 @pytest.mark.parametrize("metric", ORACLES)
@@ -158,7 +158,8 @@ def test_features_add_up(random_pdos) -> None:
     ds = random_pdos()
     np.testing.assert_allclose(dos.features(ds).sum("feature"), 1, rtol=1e-12)
     np.testing.assert_allclose(dos.features(ds, n_windows=7).sum("feature"), 1, rtol=1e-12)
-    states = dos.resample(ds.pdos, np.linspace(-10, 1, 500)).sum("orbital").integrate("energy")  # to the Fermi energy
+    filled = dos.resample(ds.pdos, np.linspace(-10, 1, 500))  # to the Fermi energy
+    states = filled.sum("orbital").integrate("energy")
     np.testing.assert_allclose(dos.features(ds, normalised=False).sum("feature"), states, rtol=1e-9)
     assert sorted(set(dos.features(ds).feature_orbital.values)) == ["p", "s"]
     assert dos.features(ds, orbitals=["p_x"], n_windows=3).shape == (12, 3)
