@@ -428,8 +428,8 @@ def test_aims_files_missing_or_damaged(tmp_path):
 # ---- any
 
 NAMES = [
-    "vasprun.xml", "vasprun.xml.gz", "vaspout.h5", "DOSCAR", "DOSCAR.lobster", "a.pdos_atm#1(H)_wfc#1(s)", "a-k1-1.pdos",
-    "a-ALPHA_list2-1_3.pdos", "atom_projected_dos_Mg0001.dat", "atom_proj_dos_spin_upO0002_raw.dat",
+    "vasprun.xml", "vasprun.xml.gz", "vaspout.h5", "DOSCAR", "DOSCAR.lobster", "a.pdos_atm#1(H)_wfc#1(s)",
+    "a-k1-1.pdos", "a-ALPHA_list2-1_3.pdos", "atom_projected_dos_Mg0001.dat", "atom_proj_dos_spin_upO0002_raw.dat",
 ]  # fmt: skip
 KINDS = ["vasprun", "vasprun", "vaspout", "doscar", "lobster", "projwfc", "cp2k", "cp2k", "aims", "aims"]
 FORMATS = dict(zip(NAMES, KINDS, strict=True))

@@ -72,7 +72,7 @@ def sources(tmp_path_factory):
     files.vaspout(made["vaspout"] / "vaspout.h5", ELEMENTS, energy, values)
     files.doscar(made["doscar"] / "DOSCAR", np.round(energy, 3), values)
     files.poscar(made["doscar"], ELEMENTS)
-    files.doscar(made["procar"] / "DOSCAR", np.round(energy, 3), values, sites=False)
+    files.doscar(made["procar"] / "DOSCAR", np.round(energy, 3), values, sites=False, total=np.full((2, 21), 50.0))
     rng = np.random.default_rng(0)
     files.procar(made["procar"] / "PROCAR", rng.uniform(-7, 3, (2, 2, 3)), [0.5, 0.5], rng.random((2, 2, 3, 4, 9)))
     files.lobster(

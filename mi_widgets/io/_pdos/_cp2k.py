@@ -73,6 +73,7 @@ def read(path: Path, *, width: float = 0.2, structure: Structure | None = None) 
     double = 2.0 if len(spins) == 1 and not any("ALPHA" in t.path.name for t in found) else 1.0
     out.dos = double * np.stack([shape.sum(axis=1) for shape in shapes])
     out.fermi = max(t.fermi for t in found)
+    out.sum_tolerance = 0.005  # shares of a state are printed to eight digits
     out.faults = faults
     _add_sites(out, found, spins, shapes, double)
     if found[0].what == "k" and not faults:

@@ -12,7 +12,7 @@ import xarray as xr
 from mi_widgets.errors import DataError, FileFormatError
 from mi_widgets.io._pdos import _procar, _vasprun
 from mi_widgets.io._pdos._model import Projections, Structure, check_axis, curves_of, finish, no_sites, site_fault, warn
-from mi_widgets.io._pdos._names import LM_NAMES, SYMBOLS
+from mi_widgets.io._pdos._names import LM_NAMES, SYMBOLS, is_orbital, orbital_name
 from mi_widgets.io._pdos._stream import lines
 from mi_widgets.io._pdos._structures import agree, first_structure, read_text
 from mi_widgets.io._pdos._tables import number, parse_table
@@ -29,6 +29,7 @@ class _Doscar:
 
     title: str
     n_ions: int
+    n_energies: int
     fermi: float
     total: np.ndarray
     sites: list[np.ndarray] = field(default_factory=list)
@@ -69,11 +70,13 @@ def _split(path: Path) -> _Doscar:
         raise FileFormatError(f"{path.name} is no DOSCAR: its sixth line has no EMAX, EMIN, NEDOS and Fermi energy.")
     # I5 behind F16.8: 10,000 energies leave no blank
     fermi = number(words[3]) if len(words) >= 5 else number(head[5][37:53])
+    middle = words[2] if len(words) >= 5 else head[5][32:37].strip()
+    n_energies = int(middle) if middle.isdigit() else -1
     counts = [int(w) for w in head[0].split() if w.isdigit()]
     if len(counts) < 4:
         counts = [int(head[0][k : k + 4]) for k in (0, 4) if head[0][k : k + 4].strip().isdigit()] or [0]
     mark = head[5].split(b";")[0].rstrip()
-    out = _Doscar(head[4].decode("latin-1").strip()[:200], max(counts[:2]), fermi, np.empty((0, 0)))
+    out = _Doscar(head[4].decode("latin-1").strip()[:200], max(counts[:2]), n_energies, fermi, np.empty((0, 0)))
     for label, raw in _blocks(stream, mark):
         if label is None:
             out.total = parse_table(raw)
@@ -104,8 +107,17 @@ def _base(found: _Doscar, file: str, program: str) -> tuple[Projections, int]:
             "3 are known, or 5 with spin."
         )
     n_spins = 1 if found.total.shape[1] == 3 else 2
-    axis = check_axis(found.total[:, 0], file)
+    energies = found.total[:, 0]
     dos: np.ndarray | None = found.total[:, 1 : 1 + n_spins].T
+    if len(energies) != found.n_energies >= 0:
+        whole = [t[:, 0] for t in found.sites if len(t) == found.n_energies]
+        if not whole:
+            raise FileFormatError(
+                f"{file} has {len(energies)} of {found.n_energies} energies: it is cut off or damaged."
+            )
+        warn(f"{file}: the total has {len(energies)} of {found.n_energies} energies and is left out.")
+        energies, dos = whole[0], None
+    axis = check_axis(energies, file)
     if dos is not None and not np.isfinite(dos).all():
         warn(f"{file}: the total density of states holds values that are no numbers and is left out.")
         dos = None
@@ -230,6 +242,8 @@ def read_lobster(path: Path) -> xr.Dataset:
         out.elements.append(SYMBOLS[z] if z < len(SYMBOLS) else "X")
         names = label[-1].split()
         fault = site_fault(table, out.energy, n_spins * len(names) + 1)
+        strange = [name for name in names if not is_orbital(orbital_name(name))]
+        fault = fault or (f"orbitals called {', '.join(strange)[:60]}" if strange else "")
         spins = [table[:, 1 + s :: n_spins] for s in range(n_spins)]
         out.add(f"site {k}", fault, None if fault else curves_of(names, spins))
     _complete(out, found, file.name)

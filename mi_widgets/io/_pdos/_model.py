@@ -15,12 +15,13 @@ from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsWarning
 from mi_widgets.io._finish import plain_attrs
 from mi_widgets.io._pdos._names import orbital_name, orbital_order
-from mi_widgets.labels import label_structure
 
 __all__ = [
     "DAMAGED",
+    "LARGEST",
     "NO_PROJECTION",
     "OK",
+    "Curves",
     "Projections",
     "Structure",
     "check_axis",
@@ -36,6 +37,9 @@ OK, NO_PROJECTION, DAMAGED = 0, 1, 2
 #: A site's curves by orbital, each (n_spins, n_energies).
 Curves = Mapping[str, np.ndarray]
 _SPINS = ("up", "down")
+#: No density of states reaches this (1/eV): what does is damaged.
+LARGEST = 1e8
+_MUCH = 1.5  # times the total that sites may hold; spheres overlap
 _COARSE = 0.05  # a sum over sites that is further off is no matter of printed digits
 
 
@@ -81,6 +85,7 @@ class Projections:
     title: str = ""
     reference: str = "absolute"
     note: str = ""
+    sum_tolerance: float = _COARSE
     faults: list[str] = field(default_factory=list)
 
     def add(self, site: str, fault: str, curves: Curves | None) -> None:
@@ -145,6 +150,8 @@ def site_fault(table: np.ndarray, axis: np.ndarray, width: int) -> str:
         return f"{table.shape[1]} columns instead of {width}"
     if not np.isfinite(table[:, 1:]).all():
         return f"{int((~np.isfinite(table[:, 1:])).sum())} values that are no numbers"
+    if np.abs(table[:, 1:]).max() > LARGEST:
+        return f"values beyond {LARGEST:g} 1/eV"
     if not same_axis(table[:, 0], axis):
         return "other energies than the others"
     return ""
@@ -227,17 +234,22 @@ def _stack(p: Projections, names: list[str], n_energies: int, file: str) -> tupl
 
 
 def _structure(p: Projections) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Variables and coordinates of the atoms."""
-    if p.structure is not None:
-        s = p.structure
-        ds = label_structure(s.position, p.elements, cell=s.cell, pbc=s.pbc)
-        return {str(k): ds.variables[k] for k in ds.data_vars}, {str(k): ds.variables[k] for k in ds.coords}
-    number = np.arange(len(p.elements))
-    names = np.array(p.elements, dtype=np.str_)
-    return {}, {
-        "atom": ("atom", number, {"units": "1", "long_name": "atom"}),
-        "element": ("atom", names, {"long_name": "chemical element"}),
+    """Variables and coordinates of the atoms, as `label_structure` makes them: one Dataset is quicker than two."""
+    coords: dict[str, Any] = {
+        "atom": ("atom", np.arange(len(p.elements)), {"units": "1", "long_name": "atom"}),
+        "element": ("atom", np.array(p.elements, dtype=np.str_), {"long_name": "chemical element"}),
     }
+    s = p.structure
+    if s is None:
+        return {}, coords
+    coords["axis"] = ("axis", ["x", "y", "z"], {"long_name": "Cartesian axis"})
+    coords["cell_vector"] = ("cell_vector", ["a", "b", "c"], {"long_name": "cell vector"})
+    angstrom = {"units": "angstrom"}
+    return {
+        "position": (("atom", "axis"), s.position, {**angstrom, "long_name": "position"}),
+        "cell": (("cell_vector", "axis"), s.cell, {**angstrom, "long_name": "cell"}),
+        "pbc": ("cell_vector", np.array(s.pbc, dtype=bool), {"long_name": "periodic along the cell vector"}),
+    }, coords
 
 
 def _sums(pdos: np.ndarray, axis: np.ndarray, p: Projections, file: str) -> dict[str, Any]:
@@ -252,7 +264,7 @@ def _sums(pdos: np.ndarray, axis: np.ndarray, p: Projections, file: str) -> dict
         error = float(np.abs(both[1] - both[0]).max() / max(np.abs(both[0]).max(), 1e-300))
         text = "largest difference of the sum over sites and orbitals from the file's own, over its maximum"
         out["sum_error"] = ((), error, {"units": "1", "long_name": text})
-        if error > _COARSE:
+        if error > p.sum_tolerance:
             warn(
                 f"{file}: the sites add up to another density of states than the projected total in the file (off by "
                 f"{100 * error:.3g} % of its maximum): are files of a site missing, or left over from another run?"
@@ -262,6 +274,8 @@ def _sums(pdos: np.ndarray, axis: np.ndarray, p: Projections, file: str) -> dict
         text = "share of the states on the energy axis that the sites hold"
         if whole > 0:
             out["projected_share"] = ((), held / whole, {"units": "1", "long_name": text})
+            if held > _MUCH * whole:
+                warn(f"{file}: the sites hold {held / whole:.3g} times the states that there are. Is the file damaged?")
     return out
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-__all__ = ["F_ORDER", "LM_NAMES", "SYMBOLS", "by_l", "orbital_name", "orbital_order", "symbol_of"]
+__all__ = ["F_ORDER", "LM_NAMES", "SYMBOLS", "by_l", "is_orbital", "orbital_name", "orbital_order", "symbol_of"]
 
 _SYMBOLS = """
     X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo
@@ -61,6 +61,11 @@ def orbital_name(text: str) -> str:
     bare = re.sub(r"^\d+(?=[spdfghi])", "", text.strip())
     key = re.sub(r"[_^{}\s]", "", bare).lower()
     return _SPELLINGS.get(key, bare[:30])
+
+
+def is_orbital(name: str) -> bool:
+    """Whether this is a name of ours of an orbital that a code projects on."""
+    return name in _ORDER or name in tuple(_LETTERS)
 
 
 def orbital_order(names: Iterable[str]) -> list[str]:

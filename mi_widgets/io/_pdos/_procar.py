@@ -25,8 +25,12 @@ def add_sites(path: Path, out: Projections, n_spins: int, width: float) -> None:
     """Append a curve for each atom and orbital on the axis of `out`."""
     spin, kinds, n_ions, noncollinear = -1, [""], 0, False
     sums: list[np.ndarray] = []
-    for weight, energies, names, tables, new_spin, more in _k_points(path):
+    weights: list[float] = []
+    n_k = 0
+    for weight, energies, names, tables, new_spin, more, promised in _k_points(path):
         spin += new_spin
+        weights.append(weight)
+        n_k = promised
         if spin >= n_spins:
             raise FileFormatError(f"{path.name} has {spin + 1} spins, DOSCAR {n_spins}: they are of two runs.")
         if not sums:
@@ -37,8 +41,11 @@ def add_sites(path: Path, out: Projections, n_spins: int, width: float) -> None:
         noncollinear |= more
         shapes = gaussians(out.energy, energies, width)
         sums[spin] += weight * np.tensordot(shapes, tables, axes=1)
-    if not sums or spin + 1 != n_spins:
-        raise FileFormatError(f"{path.name} holds the projections of {spin + 1} spins of {n_spins}: it is cut off.")
+    if not sums or spin + 1 != n_spins or len(weights) != n_spins * n_k or abs(sum(weights) - n_spins) > 0.01:
+        raise FileFormatError(
+            f"{path.name} holds {len(weights)} k points of weight {sum(weights):.4g} in all instead of {n_spins} times "
+            f"{n_k} of weight 1: it is cut off or damaged."
+        )
     total = np.stack(sums) * (2 if n_spins == 1 and not noncollinear else 1)  # both spins in each state
     for k in range(n_ions):
         bad = not np.isfinite(total[:, :, k]).all()
@@ -46,8 +53,8 @@ def add_sites(path: Path, out: Projections, n_spins: int, width: float) -> None:
         out.add(f"site {k}", fault, None if fault else curves_of(kinds, list(total[:, :, k])))
 
 
-def _k_points(path: Path) -> Iterator[tuple[float, np.ndarray, list[str], np.ndarray, bool, bool]]:
-    """Weight, energies of bands, orbitals, projections (band, ion, orbital), whether a spin begins, non-collinear."""
+def _k_points(path: Path) -> Iterator[tuple[float, np.ndarray, list[str], np.ndarray, bool, bool, int]]:
+    """Weight, energies, orbitals, projections (band, ion, orbital), whether a spin begins, non-collinear, k points."""
     stream = lines(path)
     block = _Block()
     new_spin = False
@@ -56,7 +63,7 @@ def _k_points(path: Path) -> Iterator[tuple[float, np.ndarray, list[str], np.nda
         match = _COUNTS.search(line) if head.startswith(b"#") else None
         if match or head.startswith(b"k-point"):
             if block.energies:
-                yield (*block.values(path), new_spin, block.n_tots >= 4)
+                yield (*block.values(path), new_spin, block.n_tots >= 4, block.counts[0])
                 new_spin = False
             word = _WEIGHT.search(line)
             block = _Block(block.counts, number(word[1]) if word else float("nan"))
@@ -99,4 +106,10 @@ class _Block:
                 f"{path.name}: a k point has {len(self.rows)} rows for {self.counts[1]} bands of {self.counts[2]} ions"
                 ", or no weight or energies: it is cut off or damaged."
             )
-        return self.weight, np.array(self.energies), self.names, table.reshape(shape)[:, :, 1:-1]
+        table = table.reshape(shape)
+        off = np.abs(table[:, :, 1:-1].sum(axis=2) - table[:, :, -1])
+        if (table[:, :, 0] != np.arange(1, shape[1] + 1)).any() or np.nanmax(off, initial=0) > 0.001 * (shape[2] + 1):
+            raise FileFormatError(
+                f"{path.name}: ions are not in order, or orbitals do not add up to 'tot': it is damaged."
+            )
+        return self.weight, np.array(self.energies), self.names, table[:, :, 1:-1]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, FileFormatError
 from mi_widgets.io._hdf5 import check_heaps
-from mi_widgets.io._pdos._model import Projections, Structure, curves_of, finish, no_sites, warn
+from mi_widgets.io._pdos._model import LARGEST, Projections, Structure, curves_of, finish, no_sites, warn
 from mi_widgets.io._pdos._names import symbol_of
 from mi_widgets.io._pdos._structures import agree
 
@@ -88,8 +88,8 @@ def _projections(h5: Any, group: Any, file: str) -> Projections:
     out = Projections(axis, [], [], f"VASP {'.'.join(_texts_of_version(h5))}".strip())
     out.fermi = float(fermi) if fermi is not None and fermi.size == 1 else float("nan")
     for k, site in enumerate(sites):
-        bad = not np.isfinite(site[:n_spins]).all()
-        fault = "values that are not finite" if bad else ""
+        bad = not (np.abs(site[:n_spins]) < LARGEST).all()
+        fault = "values that are not finite or beyond reason" if bad else ""
         out.add(f"site {k}", fault, None if fault else curves_of(names, [site[s].T for s in range(n_spins)]))
     if np.isfinite(dos).all():
         out.dos = dos[:n_spins]
