@@ -71,7 +71,7 @@ class Controls:
         self.projection = _choice(PROJECTIONS, "Perspective or orthographic camera", "120px")
         self.flat = _box("2-D", "Show the projection onto a plane, with box and lasso")
         self.plane = _choice(list(PLANES), "Plane of the projection", "72px")
-        self.add = _box("box and lasso add", "Add what is drawn around to the atoms chosen before")
+        self.add = _box("box and lasso add", "Add what is drawn around to what is chosen, as Shift does")
         self.expression = ipw.Text(placeholder="element == 'O' and z > 8", continuous_update=False,
                                    tooltip="Choose atoms by index, element, x, y, z (Å) or any array; press Enter",
                                    layout={"width": "240px"})  # fmt: skip

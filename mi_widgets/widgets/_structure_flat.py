@@ -6,7 +6,7 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 import xarray as xr
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import PanStart, SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, PanTool, ResetTool, WheelZoomTool
 
 from mi_widgets.plots.structures import PLANES, projection_columns, projection_frame
@@ -46,7 +46,7 @@ class FlatView:
     ) -> None:
         self.plane, self.size, self._point, self._describe = plane, size, point, describe
         self._chosen: list[int] = []
-        self.adding = False  # the page does not tell whether shift was held while dragging
+        self.adding, self._shift = False, False
         self._set(scene)
         self.view = View(self._picture(), lock=lock, wire=self._wire, on_error=on_error)
         self.view.add_class("mi-flat")
@@ -123,20 +123,21 @@ class FlatView:
         dots = figure.circle("x", "y", radius="r", source=self._dots(), fill_color="color", line_color="#30363c",
                              line_width=0.6, fill_alpha="alpha", line_alpha="alpha")  # fmt: skip
         view.add("dots", figure, dots)
-        box = BoxSelectTool(renderers=[], description="Drag a rectangle: choose the atoms in it")
-        lasso = LassoSelectTool(renderers=[], continuous=False, description="Draw around atoms")
+        box = BoxSelectTool(renderers=[], description="Drag a rectangle: choose the atoms in it; Shift adds")
+        lasso = LassoSelectTool(renderers=[], continuous=False, description="Draw around atoms; Shift adds")
         hover = HoverTool(renderers=[dots], tooltips=[("", "@text")], description="Say what is under the pointer")
         figure.tools = [box, lasso, PanTool(), WheelZoomTool(), ResetTool(), hover]
         figure.toolbar.update(active_drag=box, active_scroll=None, active_tap=None, logo=None)
         figure.toolbar_location = "right"
         figure.on_event(Tap, self._tapped)
+        figure.on_event(PanStart, self._drag_begins)
         figure.on_event(SelectionGeometry, self._dragged)
 
+    def _drag_begins(self, event: PanStart) -> None:
+        self._shift = _shift_held(event)  # what is drawn around comes without it
+
     def _tapped(self, event: Tap) -> None:
-        c, mods = self.columns, getattr(event, "modifiers", None)
-        add = bool(
-            mods is not None and (mods.get("shift") if isinstance(mods, dict) else getattr(mods, "shift", False))
-        )
+        c, add = self.columns, _shift_held(event)
         if event.x is None or event.y is None:
             return
         on = np.flatnonzero(np.hypot(c["x"] - event.x, c["y"] - event.y) <= c["r"])
@@ -156,7 +157,12 @@ class FlatView:
         else:
             return
         inside &= ~self._image[c["site"]]
-        self._point(np.unique(c["atom"][inside]).tolist(), self.adding)
+        self._point(np.unique(c["atom"][inside]).tolist(), self.adding or self._shift)
+
+
+def _shift_held(event: Tap | PanStart) -> bool:
+    held: Any = event.modifiers
+    return bool(held is not None and (held.get("shift") if isinstance(held, dict) else getattr(held, "shift", False)))
 
 
 def inside_polygon(x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:

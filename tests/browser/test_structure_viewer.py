@@ -274,6 +274,16 @@ def test_without_webgl_the_projection_is_offered_and_works_the_same_way(
     page.mouse.move(left + 0.7 * width, top + 0.7 * height, steps=6)
     page.mouse.up()
     page.wait_for_function("() => JSON.parse(document.querySelector('.mi-state').innerText).atom.length > 3")
+    before = selection(page)
+    page.keyboard.down("Shift")  # adds what else lies in a second box
+    page.mouse.move(left + 0.6 * width, top + 0.05 * height)
+    page.mouse.down()
+    page.mouse.move(left + 0.97 * width, top + 0.97 * height, steps=6)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    more = "n => JSON.parse(document.querySelector('.mi-state').innerText).atom.length > n"
+    page.wait_for_function(more, arg=len(before))
+    assert selection(page)[: len(before)] == before
     page.locator(".mi-view-note", has_text="WebGL").first.wait_for()
 
 
@@ -350,6 +360,20 @@ def test_a_trajectory_is_played_frame_by_frame_with_its_cell(page: Page, lab: Se
     assert drawn[0] == state["frame"]
     np.testing.assert_allclose(drawn[1:3], 12 * (1 + state["frame"] / 1000), rtol=1e-6)
     np.testing.assert_allclose(drawn[3], 0.002 * state["frame"], atol=1e-6)
+
+
+@pytest.mark.parametrize("door", ["notebook7", "voila"])
+def test_other_doors_draw_pick_and_play(page: Page, door: str, request: pytest.FixtureRequest) -> None:
+    open_viewer(page, request.getfixturevalue(door), f"viewer_{door}", FILM, SHOW)
+    p = probe(page)
+    assert coloured(picture(page)) > 1_000
+    pixel, depth, _ = project(p)
+    site = int(np.argmin(depth))
+    click(page, p, *pixel[site])
+    wait_for_selection(page, [int(p["parent"][site])])
+    page.get_by_role("button", name="Play or pause").click()
+    page.wait_for_function("() => JSON.parse(document.querySelector('.mi-state').innerText).frame > 10")
+    page.get_by_role("button", name="Play or pause").click()
 
 
 def test_the_page_that_is_taken_away_works_without_a_server(page: Page, lab: Server, page_errors: list[str]) -> None:

@@ -410,6 +410,16 @@ def test_the_projection_chooses_by_click_box_and_lasso(page_of: Any) -> None:
     np.testing.assert_allclose(sorted(marked), sorted(x[wanted]))
     page.event("tap", figure, x=-3.0, y=-3.0, sx=0, sy=0, modifiers=None)
     assert viewer.selection["atom"] == []
+    viewer.controls.add.value = False
+    held = {"type": "map", "entries": [["alt", False], ["ctrl", False], ["shift", True]]}
+    for shift, corner, total in ((None, 10.0, (x <= 10).sum()), (held, 20.0, 12)):
+        page.event("panstart", figure, x=0.0, y=0.0, sx=0, sy=0, modifiers=shift)
+        box = {
+            "type": "map",
+            "entries": [["type", "rect"], ["x0", corner - 10], ["x1", corner], ["y0", 0.0], ["y1", 20.0]],
+        }
+        page.event("selectiongeometry", figure, geometry=box, final=True)
+        assert len(viewer.selection["atom"]) == total, "Shift adds what is on the other side"
 
 
 def test_without_webgl_the_projection_is_shown_by_itself() -> None:
