@@ -16,7 +16,7 @@ def oddness(merges: np.ndarray, n: int, far: float) -> tuple[np.ndarray, np.ndar
     size = np.concatenate([np.ones(n), merges[:, 3]])
     left, right = merges[:, 0].astype(int), merges[:, 1].astype(int)
     score, height, members = (np.zeros(size.size) for _ in range(3))
-    members[-1] = size[-1]
+    members[-1:] = size[-1:]
     for k in range(len(merges) - 1, -1, -1):
         node = n + k
         for child, other in ((left[k], right[k]), (right[k], left[k])):

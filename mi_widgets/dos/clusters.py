@@ -199,7 +199,7 @@ def recut(result: xr.Dataset, cut: float | None) -> xr.Dataset:
     >>> import numpy as np
     >>> e = xr.DataArray(np.linspace(-5, 5, 101), dims="energy", attrs={"units": "eV"})
     >>> pdos = np.exp(-((e - xr.DataArray([-2.0, -2.0, 2.0], dims="atom")) ** 2)).assign_coords(energy=e)
-    >>> recut(cluster(pdos), 1.0).cluster.values
+    >>> recut(cluster(pdos), 10.0).cluster.values
     array([0, 0, 0])
     """
     who = "recut"

@@ -86,10 +86,10 @@ def split_cluster(result: xr.Dataset, cluster: int | str, *, n: int = 2) -> xr.D
     Examples
     --------
     >>> import numpy as np
-    >>> from mi_widgets.dos import cluster, merge_clusters
+    >>> from mi_widgets.dos import cluster
     >>> e = xr.DataArray(np.linspace(-5, 5, 101), dims="energy", attrs={"units": "eV"})
     >>> pdos = np.exp(-((e - xr.DataArray([-2.0, -2.0, 2.0], dims="atom")) ** 2)).assign_coords(energy=e)
-    >>> split_cluster(cluster(pdos, cut=1), 0).cluster.values
+    >>> split_cluster(cluster(pdos, cut=10), 0).cluster.values
     array([0, 0, 1])
     """
     who = "split_cluster"
