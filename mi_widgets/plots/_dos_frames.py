@@ -119,8 +119,14 @@ def root_ticks(top: float, percent: bool) -> dict[float, str]:
     """Places of round heights on the axis of a tree that ends at the place `top`, and their texts."""
     high = from_scale(top)
     unit = 10.0 ** np.floor(np.log10(high)) if high > 0 else 1.0
-    heights = [s * unit for s in (0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if s * unit <= high]
-    return {float(to_scale(h)): f"{100 * h:g} %" if percent else f"{h:g}" for h in heights}
+    kept: list[float] = []
+    for h in (s * unit for s in (5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.01, 0.0)):
+        near = kept and to_scale(kept[-1]) - to_scale(h) < 0.075 * top
+        if h == 0 and near:
+            kept.pop()
+        if h <= high and (h == 0 or not near):  # texts must not lie on one another
+            kept.append(h)
+    return {float(to_scale(h)): f"{100 * h:g} %" if percent else f"{h:g}" for h in kept[::-1]}
 
 
 def _no_columns(plot: Any, _element: Any) -> None:

@@ -40,7 +40,7 @@ _TIPS = {
     "reference": "Zero of the energies",
 }
 _STATES = [("filled", ""), ("all", "all"), ("window", "window")]
-_WIDTHS = {"metric": "154px", "linkage": "92px", "orbitals": "110px", "spin": "88px", "elements": "88px",
+_WIDTHS = {"metric": "174px", "linkage": "92px", "orbitals": "110px", "spin": "88px", "elements": "88px",
            "reference": "118px"}  # fmt: skip
 
 

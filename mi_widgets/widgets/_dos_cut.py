@@ -29,9 +29,9 @@ class CutField(ipw.HBox):
     """
 
     def __init__(self, on_change: Callable[[float | None], None]) -> None:
-        self._on_change, self._quiet = on_change, Quiet()
+        self._on_change, self._quiet, self._shown = on_change, Quiet(), 0.2
         self.caption = ipw.HTML("")
-        self.slider = ipw.FloatSlider(value=0.2, min=0.0, max=1.0, step=0.0025, readout_format=".1%", tooltip=_TIP,
+        self.slider = ipw.FloatSlider(value=0.2, min=0.0, max=1.0, step=0.001, readout_format=".1%", tooltip=_TIP,
                                       layout={"width": "260px"})  # fmt: skip
         self.slider.observe(self._changed, "value")
         self.auto = ipw.Button(description="auto", layout={"width": "auto"}, tooltip=(
@@ -47,7 +47,7 @@ class CutField(ipw.HBox):
         end = 1.0 if metric == "total_variation" else float(f"{min(1.05 * top or 1.0, 0.6 if percent else 1e9):.2g}")
         with self._quiet:
             self.slider.max = max(end, self.slider.value)
-            self.slider.step = 0.0025 if percent else end / 200
+            self.slider.step = 0.001 if percent else end / 200
             self.slider.readout_format = ".1%" if percent else ".3g"
         text = CUT_WORDS.get(metric) or f"distance{f', {unit}' if unit else ''}"
         self.caption.value = f'<b>cut</b> <span class="mi-caption">({text})</span>'
@@ -56,10 +56,12 @@ class CutField(ipw.HBox):
         """Show a cut that came from somewhere else; `automatic` where it was found in the tree."""
         self.auto.disabled = automatic
         with self._quiet:
+            step = self.slider.step
             self.slider.max = max(self.slider.max, cut)
-            if abs(self.slider.value - cut) > 1e-9:
-                self.slider.value = cut
+            self._shown = round(round(cut / step) * step, 9)  # the page would round it, and tell so
+            self.slider.value = min(self._shown, self.slider.max)
 
     def _changed(self, change: Any) -> None:
-        if not self._quiet:
+        if not self._quiet and abs(change["new"] - self._shown) > 0.5 * self.slider.step:
+            self._shown = change["new"]
             self._on_change(change["new"])

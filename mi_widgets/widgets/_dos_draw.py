@@ -127,7 +127,7 @@ def _chosen_text(app: "DosBase", inside: set[int]) -> str:
 
     n = app.chosen.size
     if not n:
-        return '<span class="mi-sizes">Nothing chosen: click in any view, shift adds</span>'
+        return '<span class="mi-sizes">Nothing chosen; click, shift adds</span>'
     names = ", ".join(app.site_name(i) for i in app.chosen[:6].tolist()) + (" …" if n > 6 else "")
     clusters = ", ".join(app.group_of(k).name for k in sorted(inside)[:4]) + (" …" if len(inside) > 4 else "")
     where = f" in {html.escape(clusters)}" if inside else ""

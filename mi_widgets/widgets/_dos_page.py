@@ -32,6 +32,7 @@ __all__ = ["build_page", "references", "show_frame", "show_window"]
 
 _TABLES = ("clusters", "unusual sites first")
 _NARROW = {"width": "auto"}
+_FLAT = 4.0  # angstrom; what is thinner is looked at from above
 _PLANES = {"front": "x-z", "top": "x-y", "side": "y-z"}
 
 
@@ -80,9 +81,11 @@ def _viewer(app: "DosBase") -> Any:
 
     try:
         keep = [n for n in ("position", "element", "cell", "pbc") if n in app.data.variables]
-        viewer = StructureViewer(
-            app.data[keep], params={"height": 290, "view": "front", "legend": False, "cell": False, "plane": "x-z"}
-        )
+        z = app.data["position"].transpose(..., "axis").values[..., 2]
+        thick = float(np.nanmax(z, initial=-np.inf) - np.nanmin(z, initial=np.inf)) > _FLAT
+        view, plane = ("front", "x-z") if thick else ("top", "x-y")
+        look = {"height": 290, "view": view, "plane": plane, "legend": False, "cell": False}
+        viewer = StructureViewer(app.data[keep], params=look)
     except MIWidgetsError as error:
         app.show_message(f"The structure cannot be shown: {error}", "warning")
         return None

@@ -31,9 +31,9 @@ class DOSClusterer(DosBase):
     params : mapping, optional
         Parameters that differ from the defaults, which are those of `mi_widgets.dos.cluster`: ``reference`` (None,
         ``"fermi"``, ``"vbm"``) as in `mi_widgets.dos.align`; ``metric``, ``window`` (None: filled states),
-        ``broadening``, ``shift``, ``orbitals``, ``spin``, ``elements``, ``linkage``, ``cut`` (None: found in the tree) as in
-        `mi_widgets.dos.cluster`; ``edits``, changes by hand in their order: ``["merge", [0, 1]]``, ``["split", 0]``,
-        ``["rename", 0, "step edge"]``, which a new cut undoes.
+        ``broadening``, ``shift``, ``orbitals``, ``spin``, ``elements``, ``linkage``, ``cut`` (None: found in the
+        tree) as in `mi_widgets.dos.cluster`; ``edits``, changes by hand in their order, which a new cut undoes:
+        ``["merge", [0, 1]]``, ``["split", 0]``, ``["rename", 0, "step edge"]``.
     threaded : bool, default True
         Compute in a thread beside the page; False computes in the caller, for tests.
 

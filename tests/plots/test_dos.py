@@ -100,6 +100,7 @@ def test_heights_are_told_apart_on_their_scale() -> None:
         assert from_scale(float(to_scale(h))) == pytest.approx(h)
     ticks = root_ticks(1.02, percent=True)
     assert list(ticks.values()) == ["0 %", "1 %", "5 %", "10 %", "20 %", "50 %", "100 %"]
+    assert all(b - a > 0.07 for a, b in pairwise(root_ticks(0.71, percent=True)))
     for top in (0.01, 0.3, 3.0, 40.0):
         ticks = root_ticks(top, percent=False)
         assert 3 <= len(ticks) <= 9
