@@ -11,6 +11,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_netcdf, read_pdos, write_netcdf
+from mi_widgets.io._pdos._fixed import parse_fixed
 from mi_widgets.io._pdos._names import orbital_name, orbital_order, symbol_of
 from mi_widgets.io._pdos._tables import number, parse_table
 from mi_widgets.labels import label_structure
@@ -554,3 +555,19 @@ def test_tables_are_the_same_by_either_way(repeat):
     np.testing.assert_array_equal(values[:3], [[-1, 0.5, 3], [1.5, 0.01, 4], [2, 0.123e-100, 5]])
     ragged = parse_table(rows * repeat + b"1 2\n")
     assert np.isnan(ragged[-1]).all()
+
+
+@pytest.mark.parametrize("decimals", [2, 4, 6])
+def test_columns_of_fixed_width_are_read_to_the_last_bit(decimals):
+    rng = np.random.default_rng(decimals)
+    values = rng.normal(size=(700, 7)) * 10.0 ** rng.integers(-3, 3, (700, 7))
+    texts = ["".join(f"{v:{decimals + 7}.{decimals}f}" for v in row) for row in values]
+    rows = np.frombuffer("".join(texts).encode(), np.uint8).reshape(700, -1)
+    expected = np.array([[float(f"{v:.{decimals}f}") for v in row] for row in values])
+    np.testing.assert_array_equal(parse_fixed(rows), expected)
+    for place, letter in ((11, "x"), (decimals + 3, " "), (rows.shape[1] - 1, "*"), (3, "-")):
+        damaged = rows.copy()
+        damaged[350, place] = ord(letter)
+        one = parse_fixed(damaged)
+        assert one is None or (one[:350] == expected[:350]).all()
+    assert parse_fixed(np.frombuffer(b"1E+00 2E+00", np.uint8).reshape(1, -1)) is None

@@ -5,6 +5,7 @@ import numpy as np
 __all__ = ["parse_fixed"]
 
 _ZERO, _SPACE, _MINUS, _POINT = b"0 -."
+_VALUES = 1 << 15  # numbers read together
 _DIGITS = 15  # more would not be exact
 
 
@@ -20,11 +21,22 @@ def parse_fixed(rows: np.ndarray) -> np.ndarray | None:
     end = fields[-1][2]
     if (text[end:] != _SPACE).any():
         return None
-    out = np.empty((len(rows), len(fields)))
-    for k, (start, point, stop) in enumerate(fields):
-        if not _parse_field(text, start, point, stop, out[:, k]):
+    out = np.empty((len(fields), len(rows)))
+    at_once = max(1, _VALUES // len(rows))
+    first = 0
+    while first < len(fields):  # neighbours of one width are read together, as far as they fit into the cache
+        start, point, stop = fields[first]
+        shape = (point - start, stop - point)
+        last = first + 1
+        while last < min(len(fields), first + at_once) and (
+            (fields[last][1] - fields[last][0], fields[last][2] - fields[last][1]) == shape
+        ):
+            last += 1
+        starts = np.array([field[0] for field in fields[first:last]])
+        if not _parse_fields(text, starts, *shape, out[first:last]):
             return None
-    return out
+        first = last
+    return out.T
 
 
 def _fields(row: np.ndarray) -> list[tuple[int, int, int]]:
@@ -43,23 +55,26 @@ def _fields(row: np.ndarray) -> list[tuple[int, int, int]]:
     return fields
 
 
-def _parse_field(text: np.ndarray, start: int, point: int, stop: int, out: np.ndarray) -> bool:
-    """Write the numbers of one field; False if it is not the same format in all rows."""
-    if (text[point] != _POINT).any():
+def _parse_fields(text: np.ndarray, starts: np.ndarray, before: int, behind: int, out: np.ndarray) -> bool:
+    """Write the numbers of some fields, (n_fields, n_rows); False if they are not of one format in all rows."""
+    if (text[starts + before] != _POINT).any():
         return False
-    value = np.zeros(text.shape[1], dtype=np.int64)
-    negative = np.zeros(text.shape[1], dtype=bool)
-    begun = np.zeros(text.shape[1], dtype=bool)
-    for k in range(start, point):
-        digit = text[k] - _ZERO  # unsigned: what stands before "0" becomes large
+    value = np.zeros(out.shape, dtype=np.int64)
+    negative = np.zeros(out.shape, dtype=bool)
+    begun = np.zeros(out.shape, dtype=bool)
+    for k in range(before):
+        letter = text[starts + k]
+        digit = letter - _ZERO  # unsigned: what stands before "0" becomes large
         is_digit = digit <= 9
         if is_digit.all():
             value *= 10
             value += digit
             begun[:] = True
             continue
-        minus = text[k] == _MINUS
-        blank = text[k] == _SPACE
+        blank = letter == _SPACE
+        if not begun.any() and blank.all():
+            continue
+        minus = letter == _MINUS
         if not (is_digit | minus | blank).all() or (begun & ~is_digit).any():
             return False
         negative |= minus
@@ -67,12 +82,12 @@ def _parse_field(text: np.ndarray, start: int, point: int, stop: int, out: np.nd
         if is_digit.any():
             value *= 10
             value += np.where(is_digit, digit, 0)
-    for k in range(point + 1, stop):
-        digit = text[k] - _ZERO
+    for k in range(before + 1, before + behind):
+        digit = text[starts + k] - _ZERO
         if (digit > 9).any():
             return False
         value *= 10
         value += digit
-    np.divide(value, 10.0 ** (stop - point - 1), out=out)
+    np.divide(value, 10.0 ** (behind - 1), out=out)
     np.negative(out, out=out, where=negative)
     return True
