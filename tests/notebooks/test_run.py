@@ -68,6 +68,22 @@ CHECKS = {
         assert float(trials.value.min()) < float(pool.energy.min()) + 0.002
         assert chance > 1000 and float(result.mean_trials.item()) < 70
     """,
+    "08_screen_thermal_conductivity": """
+        assert pool.conductivity.idxmin().item() == "LiI rocksalt"
+        assert float(np.sort(near)[1] / near.min()) > 4
+        assert hits[1] >= hits[0] >= 3
+        few, all_ = (
+            bo.replay(x, target=pool.conductivity, strategies={"z": options}, n_initial=2, n_steps=101, n_repeats=10,
+                      stop=True, seed=1).mean_trials.item() for x in (pool.features.sel(feature=two), pool.features)
+        )
+        assert few > 35 and all_ < 20
+    """,
+    "09_explore_a_composition_spread": """
+        assert found.max(axis=1).min() >= 0.98
+        assert ratio > 0.97
+        assert float(result.trials.sel(strategy="ei").median()) <= 10
+        assert mapper.state == "idle" and int(np.isfinite(fit.center).sum()) > 300
+    """,
     "03_choose_number_of_peaks": """
         assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
         assert float((chosen.n_peaks[:, 12:] == 1).mean()) > 0.97
