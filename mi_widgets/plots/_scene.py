@@ -11,8 +11,6 @@ from mi_widgets.plots._scene_colors import element_numbers
 
 __all__ = ["Sites", "frame_arrays", "make_sites", "radii"]
 
-_ANIONS = {7, 8, 9, 16, 17, 34, 35, 52, 53}
-_METALLOIDS = {1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86}
 _ON_TOP, _THINNEST = 0.01, 0.3  # angstrom
 
 
@@ -107,7 +105,7 @@ def _bonds(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First and second atom and shift of every bond, each bond once."""
     from mi_widgets.structure._cells import complete_cell, heights
-    from mi_widgets.structure._elements import SYMBOLS, covalent_radii
+    from mi_widgets.structure._elements import SYMBOLS, covalent_radii, not_bonded
     from mi_widgets.structure._neighbors import find_pairs, resolve_engine
 
     nothing = np.empty(0, int), np.empty(0, int), np.empty((0, 3), int)
@@ -129,12 +127,8 @@ def _bonds(
     on_top = length < _ON_TOP
     if (on_top & once).any():
         notes.append(f"{int((on_top & once).sum())} pairs of atoms lie on the same spot.")
-    near = ~on_top & (length < factor * (radius[i] + radius[j]))
-    anion, metal = np.isin(numbers, list(_ANIONS)), ~np.isin(numbers, list(_METALLOIDS)) & (numbers > 0)
-    # In an oxide the metals are near each other and not bonded: those that three or more anions surround.
-    to_anions = np.bincount(i[near & anion[j]], minlength=len(xyz))
-    ionic = metal & (to_anions >= 3)
-    keep = once & near & ~(ionic[i] & ionic[j])
+    near = np.flatnonzero(~on_top & (length < factor * (radius[i] + radius[j])))
+    keep = near[once[near] & ~not_bonded(i[near], j[near], numbers)]
     return i[keep], j[keep], shift[keep]
 
 

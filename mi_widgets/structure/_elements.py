@@ -6,7 +6,7 @@ import numpy as np
 
 from mi_widgets.errors import DataError
 
-__all__ = ["SYMBOLS", "covalent_radii", "masses"]
+__all__ = ["SYMBOLS", "covalent_radii", "masses", "not_bonded"]
 
 _SYMBOLS = """
     X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr
@@ -41,6 +41,10 @@ _RADII = """
     """
 
 
+_ANIONS = (7, 8, 9, 16, 17, 34, 35, 52, 53)
+_NO_METALS = (1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86)
+
+
 def masses(elements: Iterable[str]) -> np.ndarray:
     """Masses of atoms (u)."""
     return _look_up(elements, _MASSES, "mass", "structure['mass'] = ('atom', values, {'units': 'u'})")
@@ -49,6 +53,26 @@ def masses(elements: Iterable[str]) -> np.ndarray:
 def covalent_radii(elements: Iterable[str]) -> np.ndarray:
     """Covalent radii of atoms (angstrom)."""
     return _look_up(elements, _RADII, "covalent radius", "a cutoff in angstrom: cutoff=2.5")
+
+
+def not_bonded(first: np.ndarray, second: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Which pairs nearer than a bond are none: two metals that are each surrounded by three or more anions.
+
+    Parameters
+    ----------
+    first, second : (n_pairs,) int
+        Pairs that are near, each in both directions.
+    number : (n_atoms,) int
+        Atomic numbers; 0 for an atom of unknown kind.
+
+    Returns
+    -------
+    (n_pairs,) bool
+    """
+    metal = (number > 0) & ~np.isin(number, _NO_METALS)
+    anions = np.bincount(first[np.isin(number, _ANIONS)[second]], minlength=number.size)
+    ionic = metal & (anions >= 3)
+    return np.asarray(ionic[first] & ionic[second])
 
 
 def _look_up(elements: Iterable[str], table: str, what: str, instead: str) -> np.ndarray:

@@ -10,13 +10,13 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.structure._check import check_structure, finish, group_atoms, one_frame, positive
-from mi_widgets.structure._elements import covalent_radii
+from mi_widgets.structure._elements import SYMBOLS, covalent_radii, not_bonded
 from mi_widgets.structure._frames import each_frame
 from mi_widgets.structure._neighbors import Pairs, find_pairs, resolve_engine
 
 __all__ = ["coordination", "coordination_labels", "neighbor_list"]
 
-#: One distance for all pairs, one for each pair of species, or None: 1.2 times the sum of covalent radii.
+#: One distance for all pairs, one for each pair of species, or None for bonds.
 Cutoff = float | Mapping[tuple[str, str], float] | None
 Engine = Literal["auto", "numba", "numpy"]
 _BOND_FACTOR = 1.2
@@ -37,7 +37,8 @@ def neighbor_list(
     cutoff : float, mapping or None
         Distance (angstrom) below which two atoms are neighbours; or one for each pair of species,
         ``{("Si", "O"): 2.0}``, pairs that are not named having none; or None for bonds: 1.2 times the sum of the
-        covalent radii [1]_.
+        covalent radii [1]_, but none between two metals that are each surrounded by three or more anions, as they
+        are in an oxide.
     by : str
         Per-atom array that the species of a mapping are values of.
     engine : {"auto", "numba", "numpy"}
@@ -209,11 +210,14 @@ class _Limits:
     def __init__(self, structure: xr.Dataset, cutoff: Cutoff, by: str, who: str) -> None:
         self.who, self.by = who, by
         self.names, self.kind = group_atoms(structure, by, who=who)
+        self.atomic: np.ndarray | None = None  # of each atom, where bonds are looked for
         n = len(self.names)
         if cutoff is None:
             radii = covalent_radii(map(str, self.names))
             self.table = _BOND_FACTOR * (radii[:, None] + radii[None, :])
-            self.text = "1.2 times the sum of covalent radii"
+            numbers = {symbol: number for number, symbol in enumerate(SYMBOLS)}
+            self.atomic = np.array([numbers[str(name)] for name in self.names], dtype=int)[self.kind]
+            self.text = "1.2 times the sum of covalent radii, none between metals among anions"
         elif isinstance(cutoff, Mapping):
             self.table = np.zeros((n, n))
             for pair, value in cutoff.items():
@@ -237,9 +241,12 @@ class _Limits:
         """Pairs of one frame within their cutoffs."""
         largest = float(self.table.max(initial=0.0))
         pairs = find_pairs(position, cell, pbc, largest, engine=engine)
-        if (self.table == largest).all():
+        if not (self.table == largest).all():
+            pairs = pairs.take(pairs.distance < self.table[self.kind[pairs.first], self.kind[pairs.second]])
+        if self.atomic is None:
             return pairs
-        return pairs.take(pairs.distance < self.table[self.kind[pairs.first], self.kind[pairs.second]])
+        none = not_bonded(pairs.first, pairs.second, self.atomic)
+        return pairs.take(~none) if none.any() else pairs
 
 
 def _count(

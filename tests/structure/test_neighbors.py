@@ -147,3 +147,19 @@ def test_a_thin_cell_does_not_fill_the_memory() -> None:
     thin = label_structure(np.zeros((100, 3)), ["H"] * 100, cell=np.eye(3) * 1e-3)
     with pytest.raises(DataError, match="very thin"):
         structure.neighbor_list(thin, 5.0)
+
+
+def rocksalt() -> xr.Dataset:
+    unit = np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2.106
+    return label_structure(np.vstack([unit, unit + [2.106, 0, 0]]), ["Mg"] * 4 + ["O"] * 4, cell=np.eye(3) * 4.212)
+
+
+def test_by_default_metals_among_anions_are_not_bonded() -> None:
+    oxide = rocksalt()
+    assert set(structure.coordination_labels(oxide).values) == {"Mg6 (O6)", "O6 (Mg6)"}
+    within = structure.coordination(oxide, 3.1)  # a cutoff that is given is obeyed
+    assert (within.values == 6 + 12).all()
+    metal = label_structure([[0.0, 0, 0]], ["Mg"], cell=np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2.106)
+    assert structure.coordination(metal).item() == 12
+    oxygen = label_structure([[0.0, 0, 0], [0, 0, 1.75], [0, 0, 3.1]], ["Mg", "O", "Mg"])  # two of one anion only
+    assert structure.coordination(oxygen).values.tolist() == [2, 2, 2]
