@@ -10,6 +10,7 @@ from mi_widgets.dos.features import embed, features
 from mi_widgets.dos.means import cluster_mean
 from mi_widgets.dos.prepare import align, broaden, normalise, resample
 from mi_widgets.dos.unusual import group, rank_unusual
+from mi_widgets.io._pdos import from_ase, from_gpaw, from_pymatgen
 
 __all__ = [
     "align",
@@ -23,6 +24,9 @@ __all__ = [
     "distance",
     "embed",
     "features",
+    "from_ase",
+    "from_gpaw",
+    "from_pymatgen",
     "group",
     "layer_dos",
     "merge_clusters",
