@@ -55,7 +55,7 @@ def plot_dendrogram(result: xr.Dataset, *, n_branches: int = 60, title: str = ""
     --------
     >>> from mi_widgets import dos
     >>> from mi_widgets.datasets import make_pdos
-    >>> [e.label for e in plot_dendrogram(dos.cluster(make_pdos(36)))]
+    >>> [e.label for e in plot_dendrogram(dos.cluster(make_pdos(64, defects=())))]
     ['frame', 'branches', 'boxes', 'names', 'cut']
     """
     groups, elements = _checked(result, "plot_dendrogram")
@@ -119,7 +119,7 @@ def plot_cluster_map(embedding: xr.Dataset, result: xr.Dataset, *, title: str = 
     --------
     >>> from mi_widgets import dos
     >>> from mi_widgets.datasets import make_pdos
-    >>> ds = make_pdos(36)
+    >>> ds = make_pdos(64, defects=())
     >>> len(plot_cluster_map(dos.embed(ds), dos.cluster(ds, cut=2)))
     2
     """
@@ -170,7 +170,7 @@ def plot_clusters(means: xr.Dataset, *, stacked: bool = True, title: str = "") -
     --------
     >>> from mi_widgets import dos
     >>> from mi_widgets.datasets import make_pdos
-    >>> ds = make_pdos(36)
+    >>> ds = make_pdos(64, defects=())
     >>> len(plot_clusters(dos.cluster_mean(ds, dos.cluster(ds, cut=2))))
     3
     """
