@@ -32,7 +32,9 @@ def transport(
     of all states, `other` what a state in another orbital counts.
     """
     rise, mass = np.ascontiguousarray(rise), mass.astype(float)
-    return _in_threads(len(rise), lambda start, stop: _transport_rows(rise, mass, width, other, n_shift, start, stop))
+    centre = rise.shape[-1] - rise.sum(axis=-1, dtype=float)  # mean bin of each orbital
+    rest = (width, other, n_shift)
+    return _in_threads(len(rise), lambda start, stop: _transport_rows(rise, mass, centre, *rest, start, stop))
 
 
 def _in_threads(n: int, rows: Callable[[int, int], np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
@@ -124,7 +126,7 @@ def _least(a, b, own_a, own_b, n_shift, best, found):
 
 
 @numba.njit(cache=True, nogil=True)
-def _transport_rows(rise, mass, width, other, n_shift, start, stop):
+def _transport_rows(rise, mass, centre, width, other, n_shift, start, stop):
     n, n_channels = mass.shape
     out = np.zeros((stop - start, n), dtype=rise.dtype)
     both = np.zeros(n_channels)
@@ -134,24 +136,31 @@ def _transport_rows(rise, mass, width, other, n_shift, start, stop):
             for c in range(n_channels):
                 both[c] = min(mass[i, c], mass[j, c])
                 stay += both[c]
-            way = _least_way(rise[i], rise[j], both, n_shift)
+            start_at = 0.0
+            if n_shift > 0 and stay > 0:
+                for c in range(n_channels):
+                    start_at += both[c] * (centre[i, c] - centre[j, c])
+                start_at /= stay
+            way = _least_way(rise[i], rise[j], both, int(np.rint(start_at)), n_shift)
             out[i - start, j] = 2 * way / (width[i] + width[j]) + other * max(1 - stay, 0.0)
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _least_way(a, b, both, n_shift):
-    """The way is a convex function of the shift, so that halving finds its least value."""
-    low, high = -n_shift, n_shift
-    best = -1.0
-    while low < high:
-        middle = (low + high) // 2
-        left, right = _way(a, b, both, middle), _way(a, b, both, middle + 1)
-        if left <= right:
-            high, best = middle, left
-        else:
-            low, best = middle + 1, right
-    return _way(a, b, both, low) if best < 0 else best
+def _least_way(a, b, both, start, n_shift):
+    """Least way over all shifts: it is a convex function of the shift, so that going down from `start` ends there."""
+    shift = min(max(start, -n_shift), n_shift)
+    best = _way(a, b, both, shift)
+    for step in (1, -1):
+        moved = False
+        while -n_shift <= shift + step <= n_shift:
+            found = _way(a, b, both, shift + step)
+            if found >= best:
+                break
+            best, shift, moved = found, shift + step, True
+        if moved:
+            break
+    return best
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
