@@ -151,7 +151,8 @@ def test_a_thin_cell_does_not_fill_the_memory() -> None:
 
 def rocksalt() -> xr.Dataset:
     unit = np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 2.106
-    return label_structure(np.vstack([unit, unit + np.array([2.106, 0, 0])]), ["Mg"] * 4 + ["O"] * 4, cell=np.eye(3) * 4.212)
+    both = np.vstack([unit, unit + np.array([2.106, 0, 0])])
+    return label_structure(both, ["Mg"] * 4 + ["O"] * 4, cell=np.eye(3) * 4.212)
 
 
 def test_by_default_metals_among_anions_are_not_bonded() -> None:
