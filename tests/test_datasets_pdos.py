@@ -187,7 +187,7 @@ def test_a_bundled_slab_is_whole(name):
     assert float(ds.pdos.min()) > -1e-3  # projections of ultrasoft states can be slightly negative
     assert np.ptp(np.diff(ds.energy)) < 1e-3
     assert float(ds.energy.min()) < float(ds.fermi_energy) - 5
-    assert float(ds.energy.max()) > float(ds.fermi_energy) + 2
+    assert float(ds.energy.max()) > float(ds.fermi_energy) + 1.5
     assert (ds.status == 0).all()
     assert (ds.pdos.where(~ds.projected, 0) == 0).all()
     below = ds.sel(energy=ds.energy < float(ds.fermi_energy))

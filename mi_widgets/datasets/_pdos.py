@@ -40,8 +40,15 @@ def list_pdos() -> list[str]:
 def load_pdos(name: str = "mgo_step") -> xr.Dataset:
     """Load the projected densities of states of a computed slab, with the kind of each site as truth to judge by.
 
-    All are ideal, unrelaxed slabs by Quantum ESPRESSO, at the Gamma point unless the data set says else; one of them a
-    second time by GPAW. ``data/recipes/pdos_slabs.py`` makes them.
+    All are ideal, unrelaxed slabs by Quantum ESPRESSO, metals on 2 x 2 k points and others at the Gamma point, one of
+    them a second time by GPAW; ``data/recipes/pdos_slabs.py`` makes them:
+
+    - ``mgo_step``, ``mgo_step_gpaw``: MgO(001) with steps, an O vacancy, and CO on a Mg of the edge
+    - ``tio2_rutile``: TiO2(110) with a vacancy of a bridging O, and water
+    - ``graphene_ribbon``: zigzag ribbon with H at the edges, a N atom, and an O that bridges a bond
+    - ``cu_adatom``: Cu(100) with an adatom
+    - ``mgo_island``, ``si_dimers``, ``al_oxygen``: MgO(001) with an island and a Mg vacancy, Si(100)-2x1 with two H on
+      a dimer, Al(100) with O; made after the default settings of `mi_widgets.dos.cluster` were chosen, to test them
 
     Parameters
     ----------
