@@ -200,7 +200,10 @@ def test_members_of_the_table_are_what_is_computed_anew():
     number = np.unravel_index(lowest, STEPS)
     assert recipe["energy"](number) == pytest.approx(float(pool.energy.min()), abs=2e-5)
     stored = read_netcdf(share_path("data") / "copper_grain_boundary.nc")
-    xr.testing.assert_identical(landscape(pool.energy.values.reshape(STEPS)), stored)
+    made = landscape(pool.energy.values.reshape(STEPS))
+    for ds in (made, stored):
+        ds.attrs.pop("history")  # it has the version of the package
+    xr.testing.assert_identical(made, stored)
 
 
 @pytest.mark.nightly
