@@ -55,6 +55,18 @@ CHECKS = {
         assert share > 0.99
         assert adsorbed.sizes["atom"] == slab.sizes["atom"] + 2
     """,
+    "05_cluster_densities_of_states": """
+        assert clusterer.state in ("running", "done")
+        assert 0.99 < float(projected / total) < 1
+        near, far = (float(apart[oxygen[0], k]) for k in (oxygen[1], edge[0]))
+        assert near < 0.05 and 0.15 < far < 0.6
+        assert score > 0.95 and mixed == 0 and same > 0.95
+        assert set(kind.values[place[:4]]) > {"C*2 (Mg1 O*1)", "O*1 (C*1)", "Mg5 (O5) by vacancy"}
+        assert rows["orbitals added"][1] < 0.9 and rows["0.1"][0] > rows["share of states 0.2"][0]
+        assert rules.best.sel(rule="silhouette") == 2
+        assert min(judged[name][2] for name in chosen_on) > 0.9 and judged["si_dimers"][2] < 0.9
+        assert judged["si_dimers"][3] > 0.99 and judged["tio2_rutile"][3] < 0.98
+    """,
     "06_search_with_bayes": """
         assert known[search.best()] > 0.99 * known.max() and search.n_told == 15
         inside = abs(quality - after["mean"].values) <= 3 * after.stderr.values + 0.02
