@@ -46,7 +46,7 @@ def ours(X, y, order, **options):
         search.tell(k, y[k])
         search.ask()
         took.append(time.process_time() - began)
-    gp = search._model.gps[0]
+    gp = search._model.gps[0]  # noqa: SLF001
     what = []
     for k in order[N_TRIALS : N_TRIALS + 20].tolist():
         began = time.process_time()

@@ -15,7 +15,7 @@ from scipy.linalg import blas, lapack, solve_triangular
 from scipy.spatial.distance import cdist
 
 from mi_widgets.bo._hyper import JITTER, Data, Prior, best_theta, objective, pair_distances
-from mi_widgets.bo._kernels import KERNELS, cross
+from mi_widgets.bo._kernels import correlation, cross
 from mi_widgets.bo._threads import one_thread
 
 __all__ = ["PoolGP"]
@@ -72,7 +72,6 @@ class PoolGP:
         self._W = np.empty((0, len(self.points)))
         self._L = np.empty((0, 0))
         self._scaled = np.empty((0, 0))
-        self._square = np.empty(0)
         self._sum = np.empty(0)
         self.dtype: Any = np.float64 if len(self.points) <= LARGE else np.float32
         self.n_rebuilds = 0
@@ -200,9 +199,11 @@ class PoolGP:
         given = np.asarray(self.given)
         return self.signal * (1 + JITTER) + np.where(np.isnan(given), self.noise, given)
 
-    def correlate(self, some: Sequence[int] | np.ndarray, part: slice = slice(None)) -> np.ndarray:
+    def correlate(
+        self, some: Sequence[int] | np.ndarray, part: slice = slice(None), room: np.ndarray | None = None
+    ) -> np.ndarray:
         """Covariance (n, N) of some candidates with the pool."""
-        k = cross(self.kernel, self._scaled[:, some].T.copy(), self._scaled[:, part], self._square[part])
+        k = cross(self.kernel, self._scaled[some], self._scaled[part], room)
         k *= self.signal
         return k
 
@@ -224,13 +225,15 @@ class PoolGP:
             L[: self._rows, : self._rows] = self._L[: self._rows, : self._rows]
             self._W, self._L = W, L
 
+    def _scale(self) -> None:
+        """The pool in units of the length scales."""
+        self._scaled = self.points / self.lengths[self.group]
+
     def _rebuild(self, n: int) -> None:
-        inverse = 1 / self.lengths[self.group]
-        self._scaled = np.ascontiguousarray((self.points * inverse).T)
-        self._square = np.einsum("ij,ij->j", self._scaled, self._scaled)
+        self._scale()
         self._room(n)
         index = self.index[:n]
-        K = cross_exact(self.kernel, self._scaled[:, index].T) * self.signal
+        K = cross_exact(self.kernel, self._scaled[index]) * self.signal
         K.flat[:: n + 1] = self._diagonal()[:n]
         L, info = lapack.dpotrf(np.asfortranarray(K), lower=1, clean=1)
         if info:
@@ -239,12 +242,13 @@ class PoolGP:
         size = len(self.points)
         width = max(256, BLOCK // max(n, 1))
         self._sum = np.empty(size)
+        room = np.empty((2, n * width))
         for start in range(0, size, width):
             part = slice(start, min(start + width, size))
-            k = self.correlate(index, part)
+            k = self.correlate(index, part, room)
             w = blas.dtrsm(1.0, L, k.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
             self._W[:n, part] = w
-            self._sum[part] = np.einsum("ij,ij->j", w, w)
+            np.einsum("ij,ij->j", w, w, out=self._sum[part])
         self._rows = n
         self.n_rebuilds += 1
 
@@ -314,8 +318,7 @@ class PoolGP:
         """Mean at any embedded points."""
         self._ready()
         inverse = 1 / self.lengths[self.group]
-        some = self._scaled[:, self.index]
-        k = cross(self.kernel, points * inverse, some, np.einsum("ij,ij->j", some, some)) * self.signal
+        k = cross(self.kernel, points * inverse, self._scaled[self.index]) * self.signal
         mean = self.standard()[0]
         y, one = self._whitened()
         L = self._L[: self.n, : self.n]
@@ -342,10 +345,9 @@ class PoolGP:
         self._ready()
         w = self._W[: self.n, some].astype(float)
         if self.dtype != np.float64:  # small differences of large numbers
-            told = self._scaled[:, self.index]
-            k = cdist(told.T, self._scaled[:, some].T, "sqeuclidean")
-            w = solve_triangular(self._L[: self.n, : self.n], self.signal * KERNELS[self.kernel](k), lower=True)
-        k = cross_exact(self.kernel, self._scaled[:, some].T) * self.signal
+            k = cdist(self._scaled[self.index], self._scaled[some], "sqeuclidean")
+            w = solve_triangular(self._L[: self.n, : self.n], self.signal * correlation(self.kernel, k), lower=True)
+        k = cross_exact(self.kernel, self._scaled[some]) * self.signal
         k -= w.T @ w
         return k
 
@@ -391,4 +393,4 @@ class Fantasy:
 
 def cross_exact(kernel: str, points: np.ndarray) -> np.ndarray:
     """Correlation matrix of scaled points among themselves, from differences."""
-    return KERNELS[kernel](cdist(points, points, "sqeuclidean"))
+    return correlation(kernel, cdist(points, points, "sqeuclidean"))

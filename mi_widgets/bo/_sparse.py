@@ -12,7 +12,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from mi_widgets.bo._gp import PoolGP, cross_exact
 from mi_widgets.bo._hyper import JITTER, Data, best_theta, pair_distances
-from mi_widgets.bo._kernels import KERNELS, cross
+from mi_widgets.bo._kernels import correlation, cross
 
 __all__ = ["EXACT", "SparseGP", "exact_at"]
 
@@ -49,10 +49,9 @@ class SparseGP(PoolGP):
 
     def _build(self) -> None:
         """Features of the pool: phi = L_m^-1 K(inducing, pool)."""
-        self._scaled = np.ascontiguousarray((self.points / self.lengths[self.group]).T)
-        self._square = np.einsum("ij,ij->j", self._scaled, self._scaled)
+        self._scale()
         self.inducing = self._pick_inducing()
-        K = cross_exact(self.kernel, self._scaled[:, self.inducing].T) * self.signal
+        K = cross_exact(self.kernel, self._scaled[self.inducing]) * self.signal
         K.flat[:: len(K) + 1] += 1e-8 * self.signal
         L = np.linalg.cholesky(K)
         size, m = len(self.points), len(self.inducing)
@@ -68,7 +67,7 @@ class SparseGP(PoolGP):
 
     def _pick_inducing(self) -> np.ndarray:
         told = np.unique(self.index)
-        scaled = np.ascontiguousarray(self._scaled[:, told].T)
+        scaled = np.ascontiguousarray(self._scaled[told])
         rest = np.full(len(told), self.signal)
         rows: list[np.ndarray] = []
         picked: list[int] = []
@@ -132,10 +131,9 @@ class SparseGP(PoolGP):
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Mean at any embedded points, from the told values near the inducing points."""
         self._ready()
-        some = self._scaled[:, self.inducing]
-        square = np.einsum("ij,ij->j", some, some)
-        k = cross(self.kernel, points / self.lengths[self.group], some, square) * self.signal
-        K = cross_exact(self.kernel, some.T) * self.signal
+        some = self._scaled[self.inducing]
+        k = cross(self.kernel, points / self.lengths[self.group], some) * self.signal
+        K = cross_exact(self.kernel, some) * self.signal
         K.flat[:: len(K) + 1] += 1e-8 * self.signal
         L = np.linalg.cholesky(K)
         weights = solve_triangular(L, self._weights, lower=True, trans=1, check_finite=False)
@@ -155,7 +153,7 @@ class SparseGP(PoolGP):
 
 def cross_rows(kernel: str, one: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Correlation of one scaled point with others."""
-    return KERNELS[kernel](((points - one) ** 2).sum(axis=1))
+    return correlation(kernel, ((points - one) ** 2).sum(axis=1))
 
 
 def exact_at(gp: PoolGP, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,8 +57,8 @@ def test_with_all_observations_as_inducing_points_it_is_exact() -> None:
     sparse.add(150, 1.0)
     sparse.update(refit=False)
     after = sparse.posterior()
-    np.testing.assert_allclose(told[0], after[0], atol=0.02 * y.std())  # the mean of all values moves a little
-    np.testing.assert_allclose(told[1], after[1], rtol=0.02)
+    np.testing.assert_allclose(told[0], after[0], atol=0.05 * y.std())  # the mean of all values moves a little
+    np.testing.assert_allclose(told[1], after[1], rtol=0.06)
 
 
 def test_a_search_passes_the_border_and_comes_back(few: None) -> None:
