@@ -182,9 +182,9 @@ class StructureBase(Explorer):
         if changed & {"repeat", "bonds", "bond_factor", "images"}:
             self._look_ahead()
             self._take_result()
-            parts, arrays = self._sites_part()
+            (parts, arrays), (colors, more) = self._sites_part(), self._colors_part()
             camera = self._reframe() if "repeat" in changed else {}
-            self.stage.draw(parts | self._look_part() | self._select_part() | camera, arrays)
+            self.stage.draw(parts | colors | self._look_part() | self._select_part() | camera, arrays | more)
             self._say()
         elif changed & {"color_by", "limits", "cmap"}:
             self._recolor()

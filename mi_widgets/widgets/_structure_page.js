@@ -131,6 +131,7 @@ class StructurePage {
     if (p.measure) t.measure(p.measure);
     if (p.camera?.orientation) t.orient(p.camera.orientation);
     else if (p.camera?.view) t.view(p.camera.view);
+    if (this.over && (p.sites || p.colors)) this.overSoon ??= requestAnimationFrame(() => this.hover());
     this.drawn = (this.drawn ?? 0) + 1;
   }
 
@@ -153,7 +154,7 @@ class StructurePage {
   }
   hover() {
     this.overSoon = null;
-    if (!this.over || !this.data.position) return;
+    if (!this.over || !this.data.position || !this.three) return;
     const [[x, y]] = this.over, found = this.three.pick(x, y);
     this.tip.hidden = !found;
     this.stageEl.style.cursor = found ? "pointer" : "";
@@ -188,12 +189,16 @@ class StructurePage {
     this.legend.replaceChildren(...rows);
   }
 
-  takeImage({ rid, download }) {
+  takeImage({ rid, download, scale }) {
     if (!this.three) { this.send({ k: "image", rid, text: "there is no 3-D view in this page." }); return; }
-    this.three.image().then(async (blob) => {
-      if (download) { const a = make("a", { href: URL.createObjectURL(blob), download }); document.body.append(a); a.click(); a.remove(); }
-      else this.send({ k: "image", rid }, [await blob.arrayBuffer()]);
-    });
+    this.three.image(scale ?? 2).then(async (blob) => {
+      if (!download) { this.send({ k: "image", rid }, [await blob.arrayBuffer()]); return; }
+      const url = URL.createObjectURL(blob), a = make("a", { href: url, download });
+      document.body.append(a);
+      a.click();
+      a.remove();
+      setTimeout(() => URL.revokeObjectURL(url), 10000);
+    }).catch((error) => this.fail(error));
   }
   close() {
     this.closed = true;

@@ -186,7 +186,8 @@ class Stage3D {
       text.push(String(labels[parent[i]]).slice(0, 24));
       colors.push([0.1, 0.12, 0.14]);
     }
-    this.drawText("labels", points, text, colors, 0.62, { zOffset: 1.6 });
+    const size = Math.min(2.6, 1.15 * this.textSize());      // legible from where all of it is seen
+    this.drawText("labels", points, text, colors, size, { zOffset: 1.8, borderWidth: 0.2 });
   }
   select(atoms) {
     this.chosen = atoms;
@@ -245,7 +246,7 @@ class Stage3D {
     const dot = (v, a, i) => v[0] * a[i] + v[1] * a[i + 1] + v[2] * a[i + 2];
     const n = parent.length, points = [], axes = [right, up, to];   // along the picture's axes, with a radius
     for (let i = 0; i < n; i++) if (!this.size || this.size[i]) points.push([...axes.map((v) => dot(v, position, 3 * i)), this.sizeOf(radius[parent[i]])]);
-    if (this.look.cell !== false) for (let i = 0; i < edges.length; i += 3) points.push([...axes.map((v) => dot(v, edges, i)), 0.2]);
+    if (this.look.cell !== false) for (let i = 0; i < edges.length; i += 3) points.push([...axes.map((v) => dot(v, edges, i)), 0.4 * this.textSize()]);
     if (!points.length) points.push([0, 0, 0, 3]);
     const middle2 = [0, 1, 2].map((k) => {
       let low = Infinity, high = -Infinity;

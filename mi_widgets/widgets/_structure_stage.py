@@ -84,10 +84,10 @@ class StructureStage(anywidget.AnyWidget):
         self.send({"k": "image", "rid": rid, "vid": next(reversed(self._displays))})
         return True
 
-    def download_image(self, name: str) -> bool:
+    def download_image(self, name: str, scale: int = 2) -> bool:
         """Let the browser save a picture (PNG); False where no page shows the view."""
         if self._displays:
-            self.send({"k": "image", "download": name, "vid": next(reversed(self._displays))})
+            self.send({"k": "image", "download": name, "scale": scale, "vid": next(reversed(self._displays))})
         return bool(self._displays)
 
     def _receive(self, _widget: Any, message: dict[str, Any], buffers: list[Any]) -> None:

@@ -209,9 +209,23 @@ class StructureViewer(StructureBase):
 
     # ---- taking it away --------------------------------------------------------------------------------------
 
-    def screenshot(self, name: str = "structure.png") -> bool:
-        """Let the browser save the 3-D view as PNG; False where no page shows it."""
-        return self.stage.download_image(name)
+    def screenshot(self, name: str = "structure.png", *, scale: int = 2) -> bool:
+        """Let the browser save the 3-D view as PNG; False where no page shows it.
+
+        Parameters
+        ----------
+        name : str, default "structure.png"
+        scale : int, default 2
+            Pixels of the picture for each one of the page, 1 to 6.
+
+        Raises
+        ------
+        ParameterError
+            The scale is out of range.
+        """
+        if isinstance(scale, bool) or scale not in range(1, 7):
+            raise ParameterError(f"scale must be a whole number from 1 to 6; got {scale!r}.")
+        return self.stage.download_image(name, scale)
 
     def to_html(self, title: str = "Structure", *, frames: slice | None = None) -> str:
         """A page that needs no network and no kernel: the 3-D view with its colours, legend and hover text.

@@ -374,6 +374,13 @@ def test_other_doors_draw_pick_and_play(page: Page, door: str, request: pytest.F
     page.get_by_role("button", name="Play or pause").click()
     page.wait_for_function("() => JSON.parse(document.querySelector('.mi-state').innerText).frame > 10")
     page.get_by_role("button", name="Play or pause").click()
+    if door == "notebook7":  # as the button does, at a scale of its own
+        with page.expect_download() as saved:
+            run_in_kernel(page, "viewer.screenshot('mine.png', scale=3)")
+        assert saved.value.suggested_filename == "mine.png"
+        image = Image.open(saved.value.path())
+        assert image.size == (3 * p["width"], 3 * p["height"])
+        assert coloured(np.asarray(image.convert("RGB")).astype(int)) > 9_000
 
 
 def test_the_page_that_is_taken_away_works_without_a_server(page: Page, lab: Server, page_errors: list[str]) -> None:

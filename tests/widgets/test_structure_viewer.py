@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, MIWidgetsError, ParameterError
+from mi_widgets.errors import DataError, LabelError, MIWidgetsError, MIWidgetsWarning, ParameterError
 from mi_widgets.methods.expression import match
 from mi_widgets.widgets import _structure_ngl as ngl
 from mi_widgets.widgets import link
@@ -146,6 +146,14 @@ def test_a_structure_may_bring_names_of_its_categories() -> None:
     np.testing.assert_array_equal(viewer.colors.values, [1, 0, -1, 1])
     for broken in ({"flag_colors": ["red;}"] * 3}, {"flag_meanings": "two words"}):
         StructureViewer(ds.assign(status=ds.status.assign_attrs(broken)), params={"color_by": "status"})
+
+
+def test_copies_and_colours_may_change_at_once() -> None:
+    viewer = StructureViewer(make(6))
+    front = Front(viewer)
+    viewer.set_params(color_by="charge", repeat=[2, 1, 1])
+    assert front.last("colors")["kind"] == "continuous"
+    np.testing.assert_array_equal(front.array("rgb", "u1").reshape(-1, 3), viewer.result.color.values)
 
 
 def test_missing_values_are_grey_and_counted() -> None:
@@ -523,6 +531,7 @@ def test_a_structure_of_two_cell_vectors_is_repeated_along_them_only() -> None:
         (lambda: setattr(StructureViewer(make(3)), "selection", {"frame": 0}), LabelError, "frame"),
         (lambda: setattr(StructureViewer(make(3, frames=2)), "selection", {"frame": 9}), LabelError, "no frame 9"),
         (lambda: StructureViewer(make(3)).view("inside"), ParameterError, "oblique"),
+        (lambda: StructureViewer(make(3)).screenshot(scale=0), ParameterError, "1 to 6"),
     ],
 )  # fmt: skip
 def test_errors_have_names_and_say_what_to_write(make_it: Any, error: type[MIWidgetsError], says: str) -> None:
@@ -535,6 +544,20 @@ def test_objects_of_ase_are_taken() -> None:
     viewer = StructureViewer(build.fcc111("Pt", (2, 2, 3), vacuum=6))
     assert viewer.frames.n_atoms == 12
     assert StructureViewer([build.molecule("H2O"), build.molecule("H2O")]).frames.n_frames == 2
+    with pytest.raises(DataError, match="frame 1 has 6 atoms, not 5"):
+        StructureViewer([build.molecule(name) for name in ("CH4", "CH3OH", "CH4")])
+
+
+def test_what_was_read_of_a_trajectory_that_breaks_off_is_shown(tmp_path: Any) -> None:
+    """A file that ends in the middle of its third frame: two frames are played, and the end is said."""
+    one = "2\nProperties=species:S:1:pos:R:3\nC 0 0 {z}\nO 0 0 {y}\n"
+    path = tmp_path / "short.xyz"
+    path.write_text(one.format(z=0, y=1.1) + one.format(z=0, y=1.2) + "2\nProperties=species:S:1:pos:R:3\nC 0 0")
+    with pytest.warns(MIWidgetsWarning, match="."):
+        viewer = StructureViewer(path)
+    assert viewer.frames.n_frames == 2
+    viewer.selection = {"frame": 1, "atom": [0, 1]}
+    assert viewer.measures["distance"] == pytest.approx(1.2)
 
 
 def test_text_from_data_does_not_become_markup() -> None:
