@@ -1,7 +1,7 @@
 """Make data/pdos_*.nc: run ``python data/recipes/pdos_slabs.py`` at the top of the checkout, or with the names wanted.
 
 Each is one run of pw.x and projwfc.x on an ideal, unrelaxed slab (minutes on one core), or one of GPAW. Debian has
-what it takes: ``apt-get install quantum-espresso gpaw gpaw-data libopenblas0``; without OpenBLAS that is seven times
+what it takes: ``apt-get install quantum-espresso gpaw gpaw-data libopenblas0``; without OpenBLAS that is eight times
 as long. Outputs go below $PDOS_SCRATCH (default: /tmp/pdos_slabs); one that is complete is not computed again.
 """
 

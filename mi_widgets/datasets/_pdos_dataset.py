@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = ["broadened", "label_pdos"]
+__all__ = ["STEP", "WIDTH", "broadened", "label_pdos"]
 
 #: Standard deviation of the Gaussians of computed data sets (eV), and the step of their energy axis (eV).
 WIDTH, STEP = 0.2 / np.sqrt(2), 0.1
@@ -45,7 +45,7 @@ def broadened(
     """Make Gaussians of levels (eV) that hold two electrons each; weight (level, atom, l) adds up to one per level."""
     energy = fermi + np.arange(np.ceil(window[0] / STEP), np.floor(window[1] / STEP) + 1) * STEP
     curve = np.exp(-0.5 * ((energy - levels[:, None]) / WIDTH) ** 2) * 2 / (WIDTH * np.sqrt(2 * np.pi))
-    has = weight.any(axis=0)
+    has = np.asarray(weight.any(axis=0))
     shells = np.flatnonzero(has.any(axis=0))
     flat = weight[:, :, shells].reshape(len(levels), -1)
     values = (flat.T @ curve).reshape(weight.shape[1], shells.size, energy.size)
