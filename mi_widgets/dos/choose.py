@@ -27,7 +27,7 @@ def choose_n_clusters(
     n_bootstrap: int = 20,
     seed: int | np.random.Generator | None = 0,
     linkage: str = "average",
-    metric: str = "relative_wasserstein",
+    metric: str = "total_variation",
     window: Window = None,
     broadening: float = 0.2,
     shift: float = 1.2,
@@ -68,7 +68,8 @@ def choose_n_clusters(
     xarray.Dataset
         - ``score`` (rule, n_clusters), more is better
         - ``best`` (rule), 1: number with the best score
-        - ``cut`` (rule), as the distance: a cut that gives this number, half way between two merges
+        - ``cut`` (rule), as the distance: a cut that gives this number, half way between two merges; with the same
+          options, ``cluster(ds, cut=…)`` gives it
 
     Raises
     ------

@@ -17,6 +17,8 @@ from mi_widgets.errors import DataError, ParameterError
 
 __all__ = ["cluster", "recut"]
 
+#: Metric of trees that are cut where they have a gap.
+GAP_METRIC = "relative_wasserstein"
 LINKAGES = ("average", "complete", "single", "weighted")
 
 
@@ -27,7 +29,7 @@ def cluster(
     cut: float | None = None,
     linkage: str = "average",
     distances: xr.DataArray | None = None,
-    metric: str = "relative_wasserstein",
+    metric: str | None = None,
     window: Window = None,
     broadening: float = 0.2,
     shift: float = 1.2,
@@ -46,16 +48,19 @@ def cluster(
         given the distances where its ``metric`` or ``affinity`` is ``"precomputed"``, else the features (`features`,
         or roots of the shares of states, between which the Euclidean distance is Hellinger's).
     cut : float, optional
-        Distance up to which clusters merge. With ``metric="total_variation"`` it is the share of states that lie
-        elsewhere, ``cut=0.20`` being a fifth; with the default metric the share of the band width by which states are
-        displaced. By default the middle of the widest gap (of logarithms) between merges from 0.04 to 0.15, which is
-        chosen for the default metric, and twice that for others.
+        Distance up to which clusters merge: ``cut=0.20`` is the share of states that lie elsewhere, unless `metric`
+        says else. By default the middle of the widest gap (of logarithms) between merges from 0.04 to 0.15, and twice that
+        for other metrics than the one it was chosen for.
     linkage : str
         ``"average"``, ``"complete"``, ``"single"`` or ``"weighted"``.
     distances : xarray.DataArray, optional
         Result of `distance` (atom, other_atom), in place of the options below.
-    metric, window, broadening, shift, orbitals, spin, elements
-        As in `distance`, but for the default of `metric`.
+    metric : str, optional
+        As in `distance`. By default ``"total_variation"`` where a cut is given, which is then a share of states; else
+        ``"relative_wasserstein"``, by how much of the band width states are displaced: of all metrics the one by
+        which the gap in the tree is found best.
+    window, broadening, shift, orbitals, spin, elements
+        As in `distance`.
 
     Returns
     -------
@@ -88,6 +93,7 @@ def cluster(
     array([0, 0, 1])
     """
     who = "cluster"
+    metric = metric or (GAP_METRIC if cut is None else "total_variation")
     options = {"metric": metric, "window": window, "broadening": broadening, "shift": shift, "orbitals": orbitals}
     options |= {"spin": spin, "elements": elements}
     if not (isinstance(method, str) and method == "cut") and not hasattr(method, "fit_predict"):
@@ -231,5 +237,5 @@ def _history(result: xr.Dataset) -> dict[str, Any]:
 
 def _gap_range(metric: Any) -> tuple[float, float]:
     """Heights between which the widest gap is looked for."""
-    factor = 1.0 if metric == "relative_wasserstein" else 2.0
+    factor = 1.0 if metric == GAP_METRIC else 2.0
     return 0.04 * factor, 0.15 * factor

@@ -15,6 +15,8 @@ _LEFT_OUT = ("reference",)  # is no keyword of the clustering
 def cluster_options(params: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of `mi_widgets.dos.cluster` that are no defaults; a tuple is what it takes for a window."""
     out = {n: params[n] for n in (*COMPUTE, "cut") if n not in _LEFT_OUT and params[n] != DEFAULTS[n]}
+    if "cut" in out:  # without a name it would be a share of states
+        out["metric"] = params["metric"]
     if isinstance(out.get("window"), list):
         out["window"] = tuple(out["window"])
     return out

@@ -5,7 +5,7 @@ from inspect import signature
 from typing import Any
 
 from mi_widgets.dos._metrics import METRICS
-from mi_widgets.dos.clusters import LINKAGES, cluster
+from mi_widgets.dos.clusters import GAP_METRIC, LINKAGES, cluster
 from mi_widgets.errors import ParameterError
 from mi_widgets.widgets._peak_params import is_number, is_pair
 
@@ -24,6 +24,7 @@ _KEYWORDS = ("window", "broadening", "metric", "shift", "orbitals", "spin", "ele
 DEFAULTS: Mapping[str, Any] = {
     "reference": None,
     **{name: signature(cluster).parameters[name].default for name in _KEYWORDS},
+    "metric": GAP_METRIC,
     "edits": [],
 }
 #: What needs the distances anew; cut and edits do not.

@@ -18,6 +18,7 @@ from mi_widgets.widgets.dos import DOSClusterer
 from mi_widgets.widgets.structure import StructureViewer
 
 BAD = "<img src=x onerror=hacked=1>"
+METRIC = "relative_wasserstein"  # by which the page compares
 CUT = 0.03
 
 
@@ -75,7 +76,7 @@ def everywhere(app: DOSClusterer, chosen: list[int]) -> None:
 
 def test_result_is_that_of_the_headless_call_and_the_code_gives_it(app: DOSClusterer, ds: xr.Dataset) -> None:
     assert app.state == "done"
-    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds, "fermi"), cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds, "fermi"), metric=METRIC, cut=CUT))
     same_as_code(app)
 
 
@@ -97,7 +98,7 @@ def test_code_of_other_parameters_gives_their_result(make: Callable[..., DOSClus
 def test_a_cut_that_moves_gives_what_a_new_run_gives(app: DOSClusterer, ds: xr.Dataset) -> None:
     for cut in (0.2, 0.02, 0.05, 0.5, 0.0):
         app.cut_field.slider.value = cut
-        xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds, "fermi"), cut=cut))
+        xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds, "fermi"), metric=METRIC, cut=cut))
     app.cut_field.slider.value = 0.045
     same_as_code(app)
 
@@ -292,16 +293,16 @@ def test_states_that_are_compared(app: DOSClusterer, ds: xr.Dataset) -> None:
     assert app.curves._above.left == 0.0
     app.controls.states.value = "all"
     assert not app.curves._above.visible
-    xr.testing.assert_identical(app.result, dos.cluster(aligned, window="all", cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, window="all", metric=METRIC, cut=CUT))
     app.controls.states.value = "window"
     assert app.params["window"] == "all", "its ends are still to be typed"
     app.controls.window[1].value = "-1"
     assert app.params["window"] == [None, -1.0]
-    xr.testing.assert_identical(app.result, dos.cluster(aligned, window=(None, -1.0), cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, window=(None, -1.0), metric=METRIC, cut=CUT))
     same_as_code(app)
     app.controls.states.value = ""
     assert app.params["window"] is None
-    xr.testing.assert_identical(app.result, dos.cluster(aligned, cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(aligned, metric=METRIC, cut=CUT))
 
 
 # ---- changes by hand ---------------------------------------------------------------------------------------------
@@ -384,10 +385,10 @@ def test_edits_that_do_not_fit_other_parameters_are_left_out_and_said(make: Call
 
 def test_a_changed_parameter_compares_again_at_once_or_says_so(app: DOSClusterer, ds: xr.Dataset) -> None:
     app.controls.broadening.value = "0,6"
-    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), broadening=0.6, cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), broadening=0.6, metric=METRIC, cut=CUT))
     app.undo()
     assert app.controls.broadening.value == "0.2"
-    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), cut=CUT))
+    xr.testing.assert_identical(app.result, dos.cluster(dos.align(ds), metric=METRIC, cut=CUT))
     app.live = False
     app.controls.shift_free.value = False
     assert app.params["shift"] == 0.0
