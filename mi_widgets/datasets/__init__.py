@@ -12,9 +12,11 @@ from mi_widgets.datasets._search_pools import make_search_pool
 from mi_widgets.datasets._silica import make_silica
 from mi_widgets.datasets._spectral_map import make_spectral_map
 from mi_widgets.datasets._structures import make_slab
+from mi_widgets.datasets._tblite import compute_pdos
 from mi_widgets.datasets._trajectories import make_diffusing_atoms, make_harmonic_crystal
 
 __all__ = [
+    "compute_pdos",
     "cramer_rao_bound",
     "fetch_raman_depth_series",
     "fetch_raman_streamline",

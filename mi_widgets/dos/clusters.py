@@ -49,7 +49,7 @@ def cluster(
         or roots of the shares of states, between which the Euclidean distance is Hellinger's).
     cut : float, optional
         Distance up to which clusters merge: ``cut=0.20`` is the share of states that lie elsewhere, unless `metric`
-        says else. By default the middle of the widest gap (of logarithms) between merges from 0.04 to 0.15, and twice that
+        says else. By default the middle of the widest gap (of logarithms) between merges from 0.04 to 0.15, twice that
         for other metrics than the one it was chosen for.
     linkage : str
         ``"average"``, ``"complete"``, ``"single"`` or ``"weighted"``.
