@@ -29,6 +29,7 @@ _ASE_NAMES = {"forces": "force", "velocities": "velocity", "masses": "mass", "ch
 _ASE_NAMES |= {"initial_charges": "charge", "initial_magmoms": "magmom", "tags": "tag"}
 _BACK = {"mass": "masses", "charge": "initial_charges", "magmom": "initial_magmoms", "tag": "tags"}
 _OWN = {"numbers", "positions", "momenta"}
+_TAKEN = {"atom", "frame", "axis", "cell_vector", "element", "position", "cell", "pbc", "time", "step", "parent"}
 
 
 def from_ase(atoms: Any) -> xr.Dataset:
@@ -117,11 +118,14 @@ def usable_pbc(pbc: Any, cell: np.ndarray, who: str) -> np.ndarray:
     return np.asarray(repeats & ~empty)
 
 
+def free_name(name: str) -> str:
+    """Name of an array that is not one of the structure's own."""
+    return f"{name}_array" if name in _TAKEN else name
+
+
 def add_array(ds: xr.Dataset, name: str, values: Any, units: str | None = None) -> None:
     """Put the energy or an array over (frame,) atom into a structure; known names get their unit."""
-    taken = {"atom", "frame", "axis", "cell_vector", "element", "position", "cell", "pbc", "time"}
-    if name in taken:
-        name = f"{name}_array"
+    name = free_name(name)
     if name == "energy":
         ds[name] = (ds["position"].dims[:-2], values, {"units": "eV", "long_name": "energy"})
         return
