@@ -1,9 +1,9 @@
 """Trials until the best candidate of small known tables is told: ours with its one default beside peers, same seeds.
 
 Tables are those of `bo_landscapes.py`; each repeat begins with the same five candidates for everyone. Peers: PHYSBO
-(exact Gaussian process, Thompson sampling or expected improvement, learning every 10 trials as in its examples), BoTorch
-(SingleTaskGP, LogExpectedImprovement over the pool) and a scikit-learn loop (ARD Matern 5/2 with white noise, expected
-improvement). They are installed beside, in an environment of their own:
+(exact Gaussian process, Thompson sampling or expected improvement, learning every 10 trials), BoTorch (SingleTaskGP,
+LogExpectedImprovement over the pool) and a scikit-learn loop (ARD Matern 5/2 with white noise, expected improvement).
+They are installed beside, in an environment of their own:
 
     python -m venv peers && peers/bin/pip install physbo botorch numpy scipy scikit-learn pandas xarray threadpoolctl
     PYTHONPATH=. peers/bin/python benchmarks/bo_search.py --peers physbo_ts physbo_ei sklearn botorch

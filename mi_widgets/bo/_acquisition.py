@@ -30,7 +30,7 @@ class Belief:
     mean: np.ndarray
     std: np.ndarray
     best: float
-    beta: float = 2.0
+    beta: float = 1.0
     target: float = 0.0
     closest: float = np.inf  # distance of the told value that is nearest to the target
     sample: Callable[[], np.ndarray] | None = None

@@ -24,6 +24,8 @@ __all__ = ["PoolGP"]
 BLOCK = 1 << 17
 #: Of pools longer than this, W is kept in single precision.
 LARGE = 1_000_000
+#: Up to so many observations each fit is also begun afresh; later each fourth.
+AFRESH = 30
 
 
 class PoolGP:
@@ -145,8 +147,13 @@ class PoolGP:
         fixed = 2 * float(np.log(max(self.noise_std, 1e-9) / self.standard()[1]))
         return replace(self.prior, fixed_noise=fixed)
 
+    def starts(self) -> list[np.ndarray]:
+        """Where to begin: where the last fit ended, and often also afresh, as the last one may lie in a side valley."""
+        afresh = self.n <= AFRESH or self.n % 4 == 0
+        return [self.theta, self.prior_now().start] if afresh else [self.theta]
+
     @one_thread
-    def update(self, *, refit: bool = True, starts: Sequence[np.ndarray] = ()) -> None:
+    def update(self, *, refit: bool = True) -> None:
         """Refit after observations have changed, and decide whether W must be made anew."""
         if not self.n:
             self._used = None
@@ -156,7 +163,7 @@ class PoolGP:
         shift = np.r_[np.zeros(self.n_groups), np.full(2, 2 * np.log(mean_std))]
         if refit:
             data, prior = self.data(), self.prior_now()
-            self.theta, lowest = best_theta([self.theta, *starts], data, self.kernel, prior)
+            self.theta, lowest = best_theta(self.starts(), data, self.kernel, prior)
             if self._used is not None:
                 value, _ = objective(self._used - shift, data, self.kernel, prior)
                 if value - lowest < self.tolerance:

@@ -33,16 +33,16 @@ class Prior:
     length_mean: float = float(np.sqrt(2))
     length_std: float = float(np.sqrt(3))
     signal_std: float = 1.5
-    noise_mean: float = float(np.log(1e-3))
-    noise_std: float = 2.0
+    noise_mean: float = -4.0
+    noise_std: float = 1.0
     noise_bounds: tuple[float, float] = (1e-6, 1.0)
     fixed_noise: float | None = None
 
     @property
     def start(self) -> np.ndarray:
         """Where a search begins that knows nothing."""
-        noise = np.log(1e-3) if self.fixed_noise is None else self.fixed_noise
-        return np.r_[np.full(self.n_groups, np.log(0.5 * np.sqrt(self.n_features))), 0.0, noise]
+        noise = self.noise_mean if self.fixed_noise is None else self.fixed_noise
+        return np.r_[np.full(self.n_groups, 0.5 * np.log(self.n_features)), 0.0, noise]
 
     @property
     def bounds(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from mi_widgets.errors import ParameterError
 __all__ = ["DEFAULT_ACQUISITION", "Settings", "check_settings", "default_acquisition", "read_goals"]
 
 #: What is used for one objective where nothing is said.
-DEFAULT_ACQUISITION = "thompson"
+DEFAULT_ACQUISITION = "ucb"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ Cholesky). The covariance of an observation with itself is kept exact (FITC: E. 
 error bars stay honest away from the inducing points. Hyperparameters come from a part of the observations.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
@@ -26,7 +24,7 @@ FITTED = 600
 class SparseGP(PoolGP):
     """A `PoolGP` whose cost of an update is O(N m) with m inducing points, whatever the number of observations."""
 
-    def update(self, *, refit: bool = True, starts: Sequence[np.ndarray] = ()) -> None:
+    def update(self, *, refit: bool = True) -> None:
         """Refit to a part of the observations; new inducing points are picked whenever that is done."""
         mean, std = self.standard()
         if refit or self._used is None:
@@ -36,7 +34,7 @@ class SparseGP(PoolGP):
                 distance = pair_distances(self.points[index], self.group, self.n_groups)
                 given = np.asarray(self.given)[some] / std**2
                 data = Data(distance, (np.asarray(self.values)[some] - mean) / std, given)
-                self.theta, _ = best_theta([self.theta, *starts], data, self.kernel, self.prior_now())
+                self.theta, _ = best_theta([self.theta], data, self.kernel, self.prior_now())
             self.use(self.theta + np.r_[np.zeros(self.n_groups), np.full(2, 2 * np.log(std))])
 
     def _ready(self) -> None:
