@@ -49,10 +49,10 @@ class Index:
         return int(self.offsets[frame]), int(self.offsets[frame + 1])
 
 
-def build_index(path: Path, layout: Format) -> Index:
+def build_index(path: Path, layout: Format, *, exact: bool = False) -> Index:
     """Find the frames of a file: frames of one length by arithmetic and samples, others from one to the next.
 
-    Only the first frame is read, and where frames differ in length the first bytes of each.
+    Only the first frame is read, and where frames differ in length the first bytes of each. `exact` counts all lines.
     """
     size = path.stat().st_size
     if size == 0:
@@ -76,19 +76,47 @@ def build_index(path: Path, layout: Format) -> Index:
             )
         marker, header = layout.marker(view[first : first + 4096]), view[:first]
         length = stop - first
-        whole = size + (view[size - 1 : size] != b"\n") - first
-        n = whole // length
-        if _equal(view, first, length, n, marker):
-            rest = whole - n * length
-            tail = view[first + n * length : size]
-            if not tail.strip():
-                return Index(n, n_atoms, first, length, None, header, 0)
-            if tail.startswith(marker[: len(tail)]):
-                return Index(n, n_atoms, first, length, None, header, rest)
-        offsets = _walk(stream, view, path, first, length, marker, (n_lines, n_atoms))
-        if not _whole(view, offsets, n_lines):  # a jump has missed frames
-            offsets = _walk(stream, view, path, first, length, marker, (n_lines, n_atoms), jump=False)
+        known = (n_lines, n_atoms)
+        if not exact:
+            index = _by_arithmetic(view, first, length, marker, known, header)
+            if index is not None:
+                return index
+            offsets = _walk(stream, view, path, first, length, marker, known)
+        if exact or not _whole(view, offsets, n_lines):  # a jump has missed frames, or the marker is not only there
+            offsets = _count(view, first, n_lines, marker)
         return _finish(view, path, layout, offsets, n_lines, n_atoms, header)
+
+
+def _by_arithmetic(
+    view: mmap.mmap, first: int, length: int, marker: bytes, known: tuple[int, int], header: bytes
+) -> Index | None:
+    """Frames of one length, as far as samples and the end of the file say so."""
+    size, (n_lines, n_atoms) = len(view), known
+    n = (size + (view[size - 1 : size] != b"\n") - first) // length
+    if not _equal(view, first, length, n, marker):
+        return None
+    end = first + n * length
+    if _lines(view[end - length : end]) != n_lines or (end < size and view[end - 1 : end] != b"\n"):
+        return None
+    tail = view[end:size]
+    if not tail.strip():
+        return Index(n, n_atoms, first, length, None, header, 0)
+    if not tail.startswith(marker[: len(tail)]):
+        return None
+    lines = _lines(tail)
+    if lines < n_lines or (lines == n_lines and _last_is_short(tail, view[end - length : end])):
+        return Index(n, n_atoms, first, length, None, header, size - end)
+    return None
+
+
+def _lines(text: bytes) -> int:
+    """Number of lines, the last one with or without its end."""
+    return text.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
+
+
+def _last_is_short(text: bytes, before: bytes) -> bool:
+    """Whether the last line has no end and is shorter than that of the frame before: a number may be cut."""
+    return not text.endswith(b"\n") and len(text.split(b"\n")[-1]) < len(before.rstrip().split(b"\n")[-1])
 
 
 def _after(view: mmap.mmap, start: int, n_lines: int) -> int:
@@ -118,8 +146,6 @@ def _walk(
     length: int,
     marker: bytes,
     known: tuple[int, int],
-    *,
-    jump: bool = True,
 ) -> list[int]:
     """Starts of frames, each looked for near where the last one's length puts it."""
     offsets, at, text, file = [first], first, b"\n" + marker, stream.fileno()
@@ -127,12 +153,11 @@ def _walk(
     while True:
         low = max(at + least - 65, at)
         high = min(at + most + 65, low + 4096) + len(text)
-        found = -1
-        if jump:  # a short read touches fewer pages than the map does
-            room = os.pread(file, high - low, low) if hasattr(os, "pread") else view[low:high]
-            found = room.find(text)
-            found = found + low if found >= 0 else -1
-        if found < 0 and jump:
+        # a short read touches fewer pages than the map does
+        room = os.pread(file, high - low, low) if hasattr(os, "pread") else view[low:high]
+        found = room.find(text)
+        found = found + low if found >= 0 else -1
+        if found < 0:
             found = view.find(text, at + int(0.97 * length) - 1, at + int(1.03 * length) + len(text) + 64)
         if found < 0:  # of quite another length
             found = view.find(text, at + 1)
@@ -143,6 +168,20 @@ def _walk(
         length, at = found + 1 - at, found + 1
         least, most = min(least, length), max(most, length)
         offsets.append(at)
+
+
+def _count(view: mmap.mmap, first: int, n_lines: int, marker: bytes) -> list[int]:
+    """Starts of frames by counting lines, up to the first that does not begin as a frame does."""
+    offsets, line, block = [first], 0, 1 << 24
+    for start in range(first, len(view), block):
+        ends = np.flatnonzero(np.frombuffer(view[start : start + block], dtype=np.uint8) == ord("\n"))
+        for end in ends[(n_lines - 1 - line) % n_lines :: n_lines].tolist():
+            at = start + end + 1
+            if view[at : at + len(marker)] != marker:
+                return offsets
+            offsets.append(at)
+        line = (line + ends.size) % n_lines
+    return offsets
 
 
 def _whole(view: mmap.mmap, offsets: list[int], n_lines: int) -> bool:
@@ -169,6 +208,10 @@ def _finish(
                 _refuse(path, len(offsets) - 1, other, n_atoms)
         rest = len(last)
         stop = offsets.pop()
+    elif lines == n_lines and len(offsets) > 1 and last[-1:] != b"\n":
+        before = view[offsets[-2] : offsets[-1]].rstrip().split(b"\n")[-1]
+        if len(text.split(b"\n")[-1].split()) < len(before.split()):  # the last line is cut
+            rest, stop = len(last), offsets.pop()
     elif lines > n_lines:
         stop = _after(view, offsets[-1], n_lines)
         _refuse_other(view, path, stop, len(offsets), n_atoms)
@@ -180,8 +223,9 @@ def _finish(
 
 def _refuse_other(view: mmap.mmap, path: Path, start: int, number: int, n_atoms: int) -> None:
     """Raise where a frame begins that has another number of atoms."""
-    words = view[start : start + 64].split(b"\n")[0].strip()
-    if words.isdigit():
+    line, end, _ = view[start : start + 64].partition(b"\n")
+    words = line.strip()
+    if end and words.isdigit() and int(words) != n_atoms:
         _refuse(path, number, int(words), n_atoms)
 
 

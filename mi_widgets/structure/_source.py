@@ -10,7 +10,7 @@ import numpy as np
 
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsError
 from mi_widgets.structure._formats import Format, Frame
-from mi_widgets.structure._index import Index
+from mi_widgets.structure._index import Index, build_index
 
 __all__ = ["FrameArray", "FrameSource", "TextFrames"]
 
@@ -103,13 +103,27 @@ class TextFrames(FrameSource):
         self.__init__(state["path"], FORMATS[state["layout"]], state["index"])  # type: ignore[misc]
         self._first = state["first"]
 
-    def _read(self, number: int) -> Frame:
+    def _parse(self, number: int) -> Frame:
+        guessed = self.index.offsets is None
         start, stop = self.index.span(number)
         with self.path.open("rb") as stream:
             stream.seek(start)
             data = stream.read(stop - start)
+        if not guessed or data[-1:] == b"\n" or len(data) < stop - start or number == len(self) - 1:
+            try:
+                return self.layout.parse(self.index.header, data)
+            except (ValueError, IndexError, KeyError, ZeroDivisionError, np.linalg.LinAlgError):
+                if not guessed:
+                    raise
+        exact = build_index(self.path, self.layout, exact=True)  # it lies where it was not looked for other lengths
+        if exact.n_frames != len(self):
+            raise FileFormatError("its lines are not those of a frame, or the file has changed")
+        self.index = exact
+        return self._parse(number)
+
+    def _read(self, number: int) -> Frame:
         try:
-            return self.layout.parse(self.index.header, data)
+            return self._parse(number)
         except MIWidgetsError as error:
             raise FileFormatError(f"{self.path.name}, frame {number}: {error}") from error
         except (ValueError, IndexError, KeyError, ZeroDivisionError, np.linalg.LinAlgError) as error:

@@ -18,11 +18,21 @@ def _xdatcar_lines(head: bytes) -> tuple[int, int, int]:
     n = sum(counts)
     if len(counts) != len(lines[5].split()):
         raise FileFormatError(f"XDATCAR: {len(lines[5].split())} species but {len(counts)} numbers of atoms.")
-    later = head.split(b"\n", 9 + n + 1)
-    after = later[8 + n].strip().lower() if len(later) > 8 + n else b""
-    if after and not after.startswith((b"direct", b"cart")):  # the cell changes: the header is there in every frame
+    if _has_header(head.split(b"\n", 10 + n)[8 + n :]):  # the cell changes: the header is there in every frame
         return 0, 8 + n, n
     return 7, 1 + n, n
+
+
+def _has_header(lines: list[bytes]) -> bool:
+    """Whether a frame begins with a title and the scale, not with 'Direct configuration='."""
+    return len(lines) > 1 and re.fullmatch(rb"\s*[-+]?[\d.]+([eE][-+]?\d+)?\s*", lines[1]) is not None
+
+
+def _xdatcar_marker(head: bytes) -> bytes:
+    lines = head.split(b"\n", 2)
+    if _has_header(lines):
+        return b"\n".join(lines[:2]) + b"\n"
+    return lines[0].split(b"=")[0]
 
 
 def _xdatcar_parse(header: bytes, data: bytes) -> Frame:
@@ -48,6 +58,4 @@ def _xdatcar_stamp(_header: bytes, head: bytes) -> tuple[float | None, int | Non
     return None, int(number[1]) if number else None
 
 
-XDATCAR = Format(
-    "xdatcar", _xdatcar_lines, lambda head: head.split(b"\n", 1)[0].split(b"=")[0], _xdatcar_parse, _xdatcar_stamp
-)
+XDATCAR = Format("xdatcar", _xdatcar_lines, _xdatcar_marker, _xdatcar_parse, _xdatcar_stamp)

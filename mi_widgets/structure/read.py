@@ -59,6 +59,11 @@ def read_structure(
     MissingDependencyError
         ASE is needed and not installed.
 
+    Warns
+    -----
+    MIWidgetsWarning
+        A negative `frame` counts from the end of a text that ends in the middle of a frame.
+
     Examples
     --------
     >>> text = "2\nLattice=\"4 0 0 0 4 0 0 0 4\" Properties=species:S:1:pos:R:3\nNa 0 0 0\nCl 2 2 2\n"
@@ -69,19 +74,16 @@ def read_structure(
     path = Path(path)
     kind = _kind(path, format)
     if kind in FORMATS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MIWidgetsWarning)  # a later frame that is cut off does not matter here
-            source = _one_of_many(path, kind, frame) or TextFrames(
-                path, FORMATS[kind], build_index(path, FORMATS[kind])
-            )
-        number = frame + len(source) if frame < 0 else frame
-        if not 0 <= number < len(source):
-            raise DataError(f"{path.name} has {len(source)} frames; there is no frame {frame}.")
+        source = _text_frames(path, kind, frame)
+        number = _number(path, frame, len(source))
+        if source.index.rest and frame < 0:
+            _say_cut_off(path, len(source), f"frame {frame} is counted from the last whole one")
         ds = frames_dataset(source, elements, slice(number, number + 1), like=number).isel(frame=0, drop=True)
         return _attrs(ds, path, "read_structure", kind)
     if kind == "netcdf":
         ds = _read_netcdf(path)
-        return ds.isel(frame=frame, drop=True) if "frame" in ds.dims else ds
+        number = _number(path, frame, ds.sizes.get("frame", 1))
+        return ds.isel(frame=number, drop=True) if "frame" in ds.dims else ds
     found = ase_format(path, format)
     return _attrs(from_ase(read_one(path, found, frame)), path, "read_structure", found)
 
@@ -160,11 +162,7 @@ def read_trajectory(
         index = build_index(path, FORMATS[kind])
         source = TextFrames(path, FORMATS[kind], index)
         if index.rest:
-            warnings.warn(
-                f"{path.name} ends in the middle of frame {len(source)}: {len(source)} whole frames are given.",
-                MIWidgetsWarning,
-                stacklevel=2,
-            )
+            _say_cut_off(path, len(source), f"{len(source)} whole frames are given")
     else:
         kind = ase_format(path, format)
         if kind in INDEXED:
@@ -215,12 +213,23 @@ def _kind(path: Path, given: str | None) -> str | None:
     return None
 
 
-def _one_of_many(path: Path, kind: str, frame: int) -> TextFrames | None:
-    """Frames of an XYZ file whose frames differ in their number of atoms: only the asked-for one is kept."""
+def _number(path: Path, frame: int, n: int) -> int:
+    """Number of a frame, from 0."""
+    number = frame + n if frame < 0 else frame
+    if not 0 <= number < n:
+        raise DataError(f"{path.name} has {n} frames; there is no frame {frame}.")
+    return number
+
+
+def _say_cut_off(path: Path, n: int, what: str) -> None:
+    warnings.warn(f"{path.name} ends in the middle of frame {n}: {what}.", MIWidgetsWarning, stacklevel=3)
+
+
+def _text_frames(path: Path, kind: str, frame: int) -> TextFrames:
+    """Frames of a text; of an XYZ file whose frames differ in their number of atoms only the asked-for one is kept."""
     layout = FORMATS[kind]
     with contextlib.suppress(DataError):
-        build_index(path, layout)
-        return None
+        return TextFrames(path, layout, build_index(path, layout))
     with path.open("rb") as stream:
         spans, size = [], path.stat().st_size
         while (line := stream.readline()).strip():
@@ -230,10 +239,7 @@ def _one_of_many(path: Path, kind: str, frame: int) -> TextFrames | None:
             for _ in range(int(line) + 1):
                 stream.readline()
             spans.append((start, stream.tell(), int(line)))
-    number = frame + len(spans) if frame < 0 else frame
-    if not 0 <= number < len(spans):
-        raise DataError(f"{path.name} has {len(spans)} frames; there is no frame {frame}.")
-    return _Chosen(path, kind, spans, number)
+    return _Chosen(path, kind, spans, _number(path, frame, len(spans)))
 
 
 class _Chosen(TextFrames):
