@@ -12,7 +12,10 @@ from mi_widgets import __version__
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.structure._cells import check_cells
 
-__all__ = ["Frames", "check_structure", "check_values", "finish", "group_atoms", "one_frame", "positive"]
+__all__ = [
+    "Frames", "check_structure", "check_values", "finish", "finish_array", "group_atoms", "one_frame", "positive",
+    "whole",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,12 +121,44 @@ def positive(name: str, value: Any, *, who: str) -> float:
     return number
 
 
+def whole(name: str, value: Any, *, who: str, least: int = 1, most: int | None = None) -> int:
+    """A whole number in a range."""
+    try:
+        number = None if isinstance(value, bool | str) or int(value) != value else int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        reach = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise ParameterError(f"{who}: {name} must be a whole number, {reach}; got {value!r}.")
+    return number
+
+
 def finish(
-    ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any], references: Sequence[str] = ()
+    ds: xr.Dataset,
+    function: str,
+    title: str,
+    parameters: Mapping[str, Any],
+    references: Sequence[str] = (),
+    *,
+    of: xr.Dataset | xr.DataArray | None = None,
 ) -> xr.Dataset:
-    """Global attributes of a result."""
-    history = {"function": f"mi_widgets.structure.{function}", "version": __version__, "parameters": dict(parameters)}
-    ds.attrs = {"title": title, "history": json.dumps(history, default=str)}
+    """Global attributes of a result; `of` is what it was made of, whose source is kept."""
+    ds.attrs = _origin(function, title, parameters, of)
     if references:
         ds.attrs["references"] = "; ".join(references)
     return ds
+
+
+def finish_array(
+    array: xr.DataArray, function: str, title: str, parameters: Mapping[str, Any], *, of: xr.Dataset
+) -> xr.DataArray:
+    """Attributes of a result that is one array, beside its unit and name."""
+    return array.assign_attrs(_origin(function, title, parameters, of))
+
+
+def _origin(
+    function: str, title: str, parameters: Mapping[str, Any], of: xr.Dataset | xr.DataArray | None
+) -> dict[str, Any]:
+    history = {"function": f"mi_widgets.structure.{function}", "version": __version__, "parameters": dict(parameters)}
+    source = {} if of is None or "source" not in of.attrs else {"source": of.attrs["source"]}
+    return {"title": title, **source, "history": json.dumps(history, default=str)}

@@ -55,7 +55,7 @@ def _map(
     out = (*lead, *((size,) for size in rest))
     index = tuple(range(3, 3 + len(rest)))
     return array.blockwise(
-        _chunk, (0, *index), position, (0, 1, 2), cell, (0, 4_001, 4_002),
+        _chunk, (0, *index), position, (0, 1, 2), cell, (0, 4_001, 4_002), array.arange(n, chunks=(sizes,)), (0,),
         new_axes=dict(zip(index, rest, strict=True)), adjust_chunks={0: lead[0]}, concatenate=True, dtype=dtype,
         meta=np.empty((0,) * len(out), dtype=dtype), kernel=kernel, pbc=frames.pbc, who=who, options=options,
         expand=expand,
@@ -65,6 +65,7 @@ def _map(
 def _chunk(
     position: np.ndarray,
     cell: np.ndarray,
+    number: np.ndarray,
     *,
     kernel: Kernel,
     pbc: np.ndarray,
@@ -72,12 +73,13 @@ def _chunk(
     options: dict[str, Any],
     expand: bool,
 ) -> np.ndarray:
-    found = _checked(position, cell, kernel=kernel, pbc=pbc, who=who, options=options)
+    first = int(number[0]) if len(number) else 0
+    found = _checked(position, cell, kernel=kernel, pbc=pbc, who=who, options=options, first=first)
     return found[None] if expand else found
 
 
 def _checked(
-    position: Any, cell: Any, *, kernel: Kernel, pbc: np.ndarray, who: str, options: dict[str, Any]
+    position: Any, cell: Any, *, kernel: Kernel, pbc: np.ndarray, who: str, options: dict[str, Any], first: int = 0
 ) -> np.ndarray:
-    position, cells = check_values(np.asarray(position), np.asarray(cell), pbc, who=who)
+    position, cells = check_values(np.asarray(position), np.asarray(cell), pbc, who=who, first=first)
     return kernel(position, cells, pbc, **options)

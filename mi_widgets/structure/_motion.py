@@ -8,8 +8,9 @@ from mi_widgets.errors import DataError, LabelError
 from mi_widgets.structure._cells import check_cells
 from mi_widgets.structure._check import check_structure
 from mi_widgets.structure._elements import masses
+from mi_widgets.structure._lattice import reduce_vectors, shortest_images
 
-__all__ = ["PICOSECONDS", "mass_of", "mean_squares", "paths_of", "spacing_of", "unwrapped_position"]
+__all__ = ["PICOSECONDS", "counts_images", "mass_of", "mean_squares", "paths_of", "spacing_of", "unwrapped_position"]
 
 #: Units of time.
 PICOSECONDS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "s": 1e12, "us": 1e6}
@@ -24,7 +25,7 @@ def paths_of(
         raise LabelError(f"{who} needs a trajectory with the dimension 'frame'; this is one structure.")
     position = position.reset_coords(drop=True)
     if remove_drift and position.sizes["atom"]:
-        weight = xr.DataArray(mass_of(trajectory), dims="atom")
+        weight = xr.DataArray(mass_of(trajectory, who=who), dims="atom")
         centre = (position * weight).sum("atom") / weight.sum()
         position = position - centre
     if hasattr(position.data, "dask"):
@@ -34,13 +35,29 @@ def paths_of(
     return position, xr.DataArray(lag, dims="lag", attrs={"units": units, "long_name": "lag"})
 
 
+def counts_images(structure: xr.Dataset) -> bool:
+    """Whether `image` says for each frame in which cell an atom is that `position` shows in the first."""
+    return (
+        "image" in structure
+        and set(structure["image"].dims) == {"frame", "atom", "cell_vector"}
+        and structure["image"].dtype.kind in "iu"
+    )
+
+
 def unwrapped_position(trajectory: xr.Dataset, *, who: str) -> xr.DataArray:
     """Positions (frame, atom, axis) that follow each atom across the faces of the cell."""
     frames = check_structure(trajectory, who=who)
     if "frame" not in trajectory["position"].dims:
         raise LabelError(f"{who} needs a trajectory with the dimension 'frame'; this is one structure.")
     position = trajectory["position"].transpose("frame", "atom", "axis")
+    attrs = {**position.attrs, "unwrapped": 1}
+    if position.attrs.get("unwrapped") == 1:
+        return position.assign_attrs(attrs)
     whole = trajectory["cell"].transpose(..., "cell_vector", "axis")
+    if counts_images(trajectory):
+        image = trajectory["image"].drop_vars("cell_vector", errors="ignore")
+        moved = position + xr.dot(image, whole.drop_vars("cell_vector", errors="ignore"), dim="cell_vector")
+        return moved.transpose("frame", "atom", "axis").assign_attrs(attrs)
     cell = whole if "frame" in whole.dims else whole.expand_dims(frame=1)
     cell = cell.rename(frame="cell_frame") if cell.sizes["frame"] == 1 else cell
     lead = "cell_frame" if "cell_frame" in cell.dims else "frame"
@@ -52,8 +69,7 @@ def unwrapped_position(trajectory: xr.Dataset, *, who: str) -> xr.DataArray:
         output_core_dims=[["frame", "axis"]], kwargs={"pbc": frames.pbc, "who": who}, dask="parallelized",
         output_dtypes=[float],
     )  # fmt: skip
-    out.attrs = dict(trajectory["position"].attrs)
-    return out.transpose("frame", "atom", "axis")
+    return out.transpose("frame", "atom", "axis").assign_attrs(attrs)
 
 
 def _unwrap(position: np.ndarray, cell: np.ndarray, *, pbc: np.ndarray, who: str) -> np.ndarray:
@@ -61,24 +77,33 @@ def _unwrap(position: np.ndarray, cell: np.ndarray, *, pbc: np.ndarray, who: str
     out = np.array(position, dtype=float)
     if not pbc.any() or out.shape[-2] < 2 or not out.size:
         return out
-    cells = check_cells(np.asarray(cell, dtype=float), pbc, who=who)
-    after = cells[1:] if len(cells) > 1 else cells
+    cells = check_cells(np.asarray(cell, dtype=float), pbc, who=who)[:, pbc]
     step = np.diff(out, axis=-2)
-    fraction = np.einsum("...fi,fij->...fj", step, np.broadcast_to(np.linalg.inv(after), (step.shape[-2], 3, 3)))
-    turns = np.where(pbc, np.round(fraction), 0.0)
-    step -= np.einsum("...fi,fij->...fj", turns, np.broadcast_to(after, (step.shape[-2], 3, 3)))
+    if len(cells) == 1:
+        step = shortest_images(step.reshape(-1, 3), cells[0]).reshape(step.shape)
+    else:
+        vectors = reduce_vectors(cells[0])
+        into = vectors @ np.linalg.pinv(cells[0])  # whole numbers: what reduces one cell nearly reduces the next
+        for k, after in enumerate(cells[1:]):
+            part = step[..., k, :]
+            step[..., k, :] = shortest_images(part.reshape(-1, 3), np.round(into) @ after).reshape(part.shape)
     out[..., 1:, :] = out[..., :1, :] + np.cumsum(step, axis=-2)
     return out
 
 
-def mass_of(structure: xr.Dataset) -> np.ndarray:
-    """Masses of the structure, or standard ones; equal where a species has none."""
-    if "mass" in structure and structure["mass"].dims == ("atom",):
-        return np.asarray(structure["mass"].values, dtype=float)
-    try:
-        return masses(structure["element"].values)
-    except DataError:
-        return np.ones(structure.sizes["atom"])
+def mass_of(structure: xr.Dataset, *, who: str) -> np.ndarray:
+    """Masses of the structure, or standard ones."""
+    if "mass" not in structure or set(structure["mass"].dims) - {"frame"} != {"atom"}:
+        try:
+            return masses(structure["element"].values)
+        except DataError as error:
+            raise DataError(f"{who}: {error}") from error
+    given = np.asarray(structure["mass"].transpose(..., "atom").values, dtype=float).reshape(
+        -1, structure.sizes["atom"]
+    )
+    if not (np.isfinite(given) & (given > 0)).all() or (given != given[:1]).any():
+        raise DataError(f"{who}: masses must be above zero and the same in all frames.")
+    return np.asarray(given[0] if len(given) else np.ones(structure.sizes["atom"]))
 
 
 def spacing_of(trajectory: xr.Dataset, who: str) -> tuple[float, str]:
@@ -91,7 +116,13 @@ def spacing_of(trajectory: xr.Dataset, who: str) -> tuple[float, str]:
         not np.isfinite(step).all() or step[0] <= 0 or np.abs(step - step.mean()).max() > 1e-3 * step.mean()
     ):
         raise DataError(f"{who} needs frames at equal times that rise; select them with isel(frame=slice(0, None, n)).")
-    return (float(step.mean()) if step.size else 1.0), str(trajectory["time"].attrs.get("units", "fs"))
+    units = trajectory["time"].attrs.get("units")
+    if units not in PICOSECONDS:
+        came = "has no unit" if units in (None, "") else f"is in {units!r}"
+        raise LabelError(
+            f"{who}: time {came}; write trajectory.time.attrs['units'] = 'fs' (or {', '.join(list(PICOSECONDS)[1:])})."
+        )
+    return (float(step.mean()) if step.size else 1.0), str(units)
 
 
 def mean_squares(x: np.ndarray) -> np.ndarray:

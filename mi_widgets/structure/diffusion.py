@@ -7,7 +7,7 @@ import xarray as xr
 from scipy import stats
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.structure._check import check_structure, finish, group_atoms, positive
+from mi_widgets.structure._check import check_structure, finish, group_atoms, positive, whole
 from mi_widgets.structure._motion import PICOSECONDS, mean_squares, paths_of, spacing_of
 
 __all__ = ["diffusion_coefficient"]
@@ -103,15 +103,14 @@ def diffusion_coefficient(
         raise LabelError(
             f"{who}: frames have no time in {', '.join(PICOSECONDS)}; write trajectory.assign_coords(time=...)."
         )
-    if int(n_blocks) < 4 or n_dims not in (1, 2, 3):
-        raise ParameterError(f"{who}: n_blocks must be 4 or more and n_dims 1 to 3; got {n_blocks} and {n_dims}.")
+    n_blocks, n_dims = whole("n_blocks", n_blocks, who=who, least=4), whole("n_dims", n_dims, who=who, most=3)
     added = _finite_size(trajectory, viscosity, temperature, n_dims, who)
     position, _ = paths_of(trajectory, unwrapped=unwrapped, remove_drift=remove_drift, who=who)
     x = np.asarray(position.transpose("atom", "frame", "axis").values, dtype=float)
-    length = x.shape[1] // int(n_blocks)
+    length = x.shape[1] // n_blocks
     if length < 10:
         raise DataError(f"{who}: {x.shape[1]} frames make {n_blocks} blocks of {length}; 10 frames each are needed.")
-    first, last = (0.1 * length, 0.5 * length) if fit is None else (f / spacing for f in fit)
+    first, last = (0.1 * length, 0.5 * length) if fit is None else (f / spacing for f in _between(fit, who))
     lags = np.arange(max(round(first), 1), round(last) + 1)
     if lags.size < 2 or lags[-1] >= length:
         raise ParameterError(
@@ -122,20 +121,30 @@ def diffusion_coefficient(
     table = np.full((len(names), 5), np.nan)
     for k in range(len(names)):
         paths = x[group == k]
-        blocks = [
-            mean_squares(paths[:, b * length : (b + 1) * length]).mean(axis=0)[lags] for b in range(int(n_blocks))
-        ]
+        blocks = [mean_squares(paths[:, b * length : (b + 1) * length]).mean(axis=0)[lags] for b in range(n_blocks)]
         slopes = np.array([_line(time, values)[0] for values in blocks]) / (2 * n_dims)
         mean, error = slopes.mean() + (added or 0.0), slopes.std(ddof=1) / np.sqrt(slopes.size)
         reach = stats.t.ppf(0.975, slopes.size - 1) * error
-        whole = np.mean(blocks, axis=0)
-        exponent = _line(np.log(time), np.log(np.maximum(whole, 1e-300)), power=0)[0]
+        curve = np.mean(blocks, axis=0)
+        exponent = _line(np.log(time), np.log(np.maximum(curve, 1e-300)), power=0)[0]
         table[k] = mean, error, mean - reach, mean + reach, exponent
     parameters = {
-        "fit": [float(lags[0] * spacing), float(lags[-1] * spacing)], "fit_units": units, "n_blocks": int(n_blocks),
-        "by": by, "viscosity": viscosity, "temperature": temperature,
+        "fit": [float(lags[0] * spacing), float(lags[-1] * spacing)], "fit_units": units, "n_blocks": n_blocks,
+        "by": by, "n_dims": n_dims, "unwrapped": unwrapped, "remove_drift": remove_drift, "viscosity": viscosity,
+        "temperature": temperature,
     }  # fmt: skip
-    return _dataset(table, [str(n) for n in names], added, parameters)
+    return _dataset(table, [str(n) for n in names], added, parameters, trajectory)
+
+
+def _between(fit: Any, who: str) -> tuple[float, float]:
+    """The two lags of a range."""
+    try:
+        first, last = (float(lag) for lag in fit)
+    except (TypeError, ValueError):
+        first, last = np.nan, np.nan
+    if not (np.isfinite(first) and np.isfinite(last)):
+        raise ParameterError(f"{who}: fit must be two lags, such as fit=(10.0, 50.0); got {fit!r}.")
+    return first, last
 
 
 def _finite_size(
@@ -171,7 +180,9 @@ def _line(t: np.ndarray, y: np.ndarray, power: int = 2) -> np.ndarray:
     )
 
 
-def _dataset(table: np.ndarray, names: list[str], added: float | None, parameters: dict[str, Any]) -> xr.Dataset:
+def _dataset(
+    table: np.ndarray, names: list[str], added: float | None, parameters: dict[str, Any], trajectory: xr.Dataset
+) -> xr.Dataset:
     unit, name = "angstrom**2/ps", "diffusion coefficient"
     labels = {
         "diffusion_coefficient": (unit, name),
@@ -186,12 +197,11 @@ def _dataset(table: np.ndarray, names: list[str], added: float | None, parameter
     }
     ds = xr.Dataset(data, coords={"species": ("species", names, {"long_name": parameters["by"]})})
     if added is None:
-        return finish(ds, "diffusion_coefficient", "Diffusion coefficients", parameters)
+        return finish(ds, "diffusion_coefficient", "Diffusion coefficients", parameters, of=trajectory)
     ds["finite_size_correction"] = (
         (),
         added,
         {"units": unit, "long_name": f"correction of the {name} for finite size"},
     )
-    return finish(
-        ds, "diffusion_coefficient", "Diffusion coefficients", parameters, ["Yeh and Hummer (2004), 10.1021/jp0477147"]
-    )
+    references = ["Yeh and Hummer (2004), 10.1021/jp0477147"]
+    return finish(ds, "diffusion_coefficient", "Diffusion coefficients", parameters, references, of=trajectory)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.structure._cells import volumes
-from mi_widgets.structure._check import check_structure, finish, positive
+from mi_widgets.structure._check import check_structure, finish, positive, whole
 from mi_widgets.structure._frames import sum_over_frames
 from mi_widgets.structure._neighbors import count_pairs, resolve_engine
 from mi_widgets.structure.neighbors import Cutoff, Engine, _Limits
@@ -86,7 +86,7 @@ def rdf(
     """
     who = "rdf"
     frames = check_structure(structure, who=who)
-    r_max, n_bins = positive("r_max", r_max, who=who), int(positive("n_bins", n_bins, who=who))
+    r_max, n_bins = positive("r_max", r_max, who=who), whole("n_bins", n_bins, who=who)
     if not frames.pbc.all():
         raise DataError(
             f"rdf: the structure repeats along {int(frames.pbc.sum())} of 3 directions, so it has no density to "
@@ -97,9 +97,8 @@ def rdf(
     n_groups, n_frames = len(limits.names), len(frames.position)
     if not limits.kind.size or not n_frames:
         raise DataError("rdf: the structure has no atoms or no frames.")
-    wanted = (
-        list(itertools.combinations_with_replacement(limits.names, 2)) if pairs is None else [tuple(p) for p in pairs]
-    )
+    every = list(itertools.combinations_with_replacement(limits.names, 2))
+    wanted = every if pairs is None else [_pair(p) for p in pairs]
     chosen = [(limits.number(a), limits.number(b)) for a, b in wanted]
     found = sum_over_frames(
         frames, _count, (2, n_groups, n_groups, n_bins), np.dtype(float), who=who, group=limits.kind, n_groups=n_groups,
@@ -127,7 +126,13 @@ def rdf(
         coords={"pair": ("pair", names, {"long_name": "pair of species"}), "r": middle},
     )
     parameters = {"r_max": r_max, "n_bins": n_bins, "pairs": None if pairs is None else wanted, "by": by}
-    return finish(ds, who, "Radial distribution function", parameters)
+    return finish(ds, who, "Radial distribution function", parameters, of=structure)
+
+
+def _pair(given: Any) -> tuple[Any, Any]:
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+        raise ParameterError(f"rdf: pairs are two species each, pairs=[('Si', 'O')]; got {given!r}.")
+    return given[0], given[1]
 
 
 def adf(
@@ -181,11 +186,11 @@ def adf(
     """
     who = "adf"
     frames = check_structure(structure, who=who)
-    n_bins = int(positive("n_bins", n_bins, who=who))
+    n_bins = whole("n_bins", n_bins, who=who)
     limits = _Limits(structure, cutoff, by, who)
+    if triplet is not None and (isinstance(triplet, str) or len(triplet) != 3):
+        raise ParameterError(f"adf: a triplet has three species, ('O', 'Si', 'O'); got {triplet!r}.")
     kinds = None if triplet is None else tuple(limits.number(s) for s in triplet)
-    if kinds is not None and len(kinds) != 3:
-        raise ParameterError(f"adf: a triplet has three species, ('O', 'Si', 'O'); got {triplet}.")
     found = sum_over_frames(
         frames, _angles, (n_bins,), np.dtype(float), who=who, limits=limits, kinds=kinds, n_bins=n_bins,
         engine=resolve_engine(engine),
@@ -200,7 +205,8 @@ def adf(
         units="1/degree", long_name="distribution of angles"
     )
     parameters = {"cutoff": limits.text, "triplet": triplet, "n_bins": n_bins, "by": by}
-    return finish(xr.Dataset({"adf": density, "count": count}), who, "Distribution of angles", parameters)
+    ds = xr.Dataset({"adf": density, "count": count})
+    return finish(ds, who, "Distribution of angles", parameters, of=structure)
 
 
 def _stack(rows: list[Any]) -> Any:

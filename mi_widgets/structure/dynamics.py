@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.structure._check import check_structure, finish, group_atoms
-from mi_widgets.structure._motion import mean_squares, paths_of, unwrapped_position
+from mi_widgets.structure._motion import counts_images, mean_squares, paths_of, unwrapped_position
 
 __all__ = ["msd", "unwrap"]
 
@@ -12,8 +12,10 @@ __all__ = ["msd", "unwrap"]
 def unwrap(trajectory: xr.Dataset) -> xr.Dataset:
     """Follow each atom across the faces of the cell: positions without jumps.
 
-    From frame to frame the shortest way is taken, and the displacements are added [1]_, which is right also where the
-    cell changes; an atom must move by less than half the cell between frames.
+    From frame to frame the shortest way is taken, however skewed the cell, and the displacements are added [1]_, which
+    is right also where the cell changes; an atom must move by less than half the cell between frames. Where the file
+    knew better, nothing is guessed: ``image`` (frame, atom, cell_vector), whole numbers, says in which cell an atom is,
+    and positions whose attribute ``unwrapped`` is 1 do not jump.
 
     Parameters
     ----------
@@ -23,7 +25,8 @@ def unwrap(trajectory: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        `trajectory` with ``position`` unwrapped; frame 0 is as it was.
+        `trajectory` with ``position`` unwrapped and marked ``unwrapped`` = 1, without the ``image`` that was used;
+        frame 0 is as it was unless ``image`` moves it.
 
     Raises
     ------
@@ -43,7 +46,10 @@ def unwrap(trajectory: xr.Dataset) -> xr.Dataset:
     >>> unwrap(run).position.sel(axis="x").values.ravel().tolist()
     [3.9, 4.1]
     """
-    return trajectory.assign(position=unwrapped_position(trajectory, who="unwrap"))
+    position = unwrapped_position(trajectory, who="unwrap")
+    kept = trajectory.drop_vars("image") if counts_images(trajectory) else trajectory
+    title = f"{trajectory.attrs.get('title', 'trajectory')}, unwrapped"
+    return finish(kept.assign(position=position), "unwrap", title, {}, of=trajectory)
 
 
 def msd(
@@ -75,9 +81,9 @@ def msd(
     Raises
     ------
     LabelError
-        There is no dimension ``frame``, or no array `by`.
+        There is no dimension ``frame``, no array `by`, or times without a unit of time.
     DataError
-        Times are not equally spaced, or positions are not finite.
+        Times are not equally spaced, positions are not finite, or a drift is to be removed and a mass is not known.
 
     References
     ----------
@@ -105,5 +111,5 @@ def msd(
     values.attrs = {"units": "angstrom**2", "long_name": "mean squared displacement"}
     return finish(
         xr.Dataset({"msd": values.transpose("species", "lag")}), "msd", "Mean squared displacement",
-        {"by": by, "unwrapped": unwrapped, "remove_drift": remove_drift},
+        {"by": by, "unwrapped": unwrapped, "remove_drift": remove_drift}, of=trajectory,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.structure._check import check_structure, finish, group_atoms, one_frame, positive
+from mi_widgets.structure._check import check_structure, finish, finish_array, group_atoms, one_frame, positive
 from mi_widgets.structure._elements import SYMBOLS, covalent_radii, not_bonded
 from mi_widgets.structure._frames import each_frame
 from mi_widgets.structure._neighbors import Pairs, find_pairs, resolve_engine
@@ -92,7 +92,7 @@ def neighbor_list(
         },
         coords={name: structure[name] for name in ("axis", "cell_vector") if name in structure.coords},
     )
-    return finish(ds, who, "Pairs of neighbours", {"cutoff": limits.text, "by": by})
+    return finish(ds, who, "Pairs of neighbours", {"cutoff": limits.text, "by": by}, of=structure)
 
 
 def coordination(
@@ -151,7 +151,9 @@ def coordination(
     names = {k: v for k, v in structure.coords.items() if set(v.dims) <= set(dims)}
     counted = f" {to}" if to else ""
     attrs = {"units": "1", "long_name": f"number of{counted} neighbours", "cutoff": limits.text}
-    return xr.DataArray(found if over else found[0], dims=dims, coords=names, name="coordination", attrs=attrs)
+    out = xr.DataArray(found if over else found[0], dims=dims, coords=names, name="coordination", attrs=attrs)
+    parameters = {"cutoff": limits.text, "of": of, "to": to, "by": by}
+    return finish_array(out, who, "Coordination numbers", parameters, of=structure)
 
 
 def coordination_labels(
@@ -199,9 +201,10 @@ def coordination_labels(
         text = " ".join(f"{name}{count}" for name, count in sorted(around.items()))
         labels.append(f"{limits.names[kind]}{stop - start}" + (f" ({text})" if text else ""))
     names = {k: v for k, v in structure.coords.items() if set(v.dims) <= {"atom"}}
-    attrs = {"long_name": "element, coordination number, neighbours", "cutoff": limits.text}
+    attrs = {"units": "1", "long_name": "element, coordination number, neighbours", "cutoff": limits.text}
     values = np.array(labels, dtype=np.str_)
-    return xr.DataArray(values, dims="atom", coords=names, name="coordination_label", attrs=attrs)
+    out = xr.DataArray(values, dims="atom", coords=names, name="coordination_label", attrs=attrs)
+    return finish_array(out, who, "Labels of coordination", {"cutoff": limits.text, "by": by}, of=structure)
 
 
 class _Limits:

@@ -5,7 +5,7 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.structure._cells import wrap
-from mi_widgets.structure._check import finish, one_frame
+from mi_widgets.structure._check import finish, one_frame, whole
 from mi_widgets.structure._neighbors import resolve_engine
 from mi_widgets.structure._rings import king_rings as find_rings
 from mi_widgets.structure._rings import make_network
@@ -79,8 +79,7 @@ def king_rings(
     (4, 12)
     """
     who = "king_rings"
-    if isinstance(max_size, bool) or not 3 <= int(max_size) <= 40:
-        raise ParameterError(f"{who}: max_size must be 3 to 40; got {max_size}.")
+    max_size = whole("max_size", max_size, who=who, least=3, most=40)
     if bridges is not None and nodes is None:
         raise ParameterError(f"{who}: bridges={bridges!r} needs nodes=, such as nodes='Si'.")
     position, cell, pbc = one_frame(structure, who=who)
@@ -89,8 +88,8 @@ def king_rings(
     pairs = limits.find(wrap(position, cell, pbc)[2], cell, pbc, use)  # wrapped: shifts are small then
     is_node = np.ones(len(position), bool) if nodes is None else limits.kind == limits.number(nodes)
     network = make_network(pairs, is_node, None if bridges is None else limits.kind == limits.number(bridges))
-    counts, number, open_pairs = find_rings(network, int(max_size), engine=use)
-    sizes, counts, number = np.arange(3, int(max_size) + 1), counts[3:], number[3:]
+    counts, number, open_pairs = find_rings(network, max_size, engine=use)
+    sizes, counts, number = np.arange(3, max_size + 1), counts[3:], number[3:]
     per_node = number / max(len(network), 1)
     ds = xr.Dataset(
         {
@@ -106,5 +105,5 @@ def king_rings(
         },
         coords={"ring_size": ("ring_size", sizes, {"units": "1", "long_name": "ring size"})},
     )
-    parameters = {"cutoff": limits.text, "nodes": nodes, "bridges": bridges, "max_size": int(max_size), "by": by}
-    return finish(ds, who, "King's rings", parameters)
+    parameters = {"cutoff": limits.text, "nodes": nodes, "bridges": bridges, "max_size": max_size, "by": by}
+    return finish(ds, who, "King's rings", parameters, of=structure)

@@ -7,7 +7,7 @@ import xarray as xr
 from scipy import fft, signal
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
-from mi_widgets.structure._check import check_structure, finish, group_atoms
+from mi_widgets.structure._check import check_structure, finish, group_atoms, positive
 from mi_widgets.structure._motion import mass_of, spacing_of, unwrapped_position
 
 __all__ = ["vdos"]
@@ -15,6 +15,9 @@ __all__ = ["vdos"]
 _SECONDS = {"fs": 1e-15, "ps": 1e-12, "ns": 1e-9, "us": 1e-6, "s": 1.0}
 #: 1 THz in each unit
 _UNITS = {"THz": 1.0, "1/cm": 33.35640951981521}
+_SPELLINGS = {"cm-1": "1/cm", "cm^-1": "1/cm"}
+#: Fewest frames of a part
+_LEAST = 8
 #: Full width at half maximum of a line seen through a Hann window, times the window's length
 _HANN = 1.4406
 
@@ -23,7 +26,7 @@ def vdos(
     trajectory: xr.Dataset,
     *,
     by: str = "element",
-    units: Literal["THz", "1/cm"] = "THz",
+    units: Literal["THz", "1/cm", "cm-1"] = "THz",
     resolution: float | None = None,
 ) -> xr.Dataset:
     r"""Find the vibrational density of states from the velocities of a trajectory, in all and for each species.
@@ -42,7 +45,7 @@ def vdos(
     by : str
         Per-atom array by which atoms are grouped.
     units : {"THz", "1/cm"}
-        Unit of the frequency.
+        Unit of the frequency; ``"cm-1"`` is ``"1/cm"``.
     resolution : float, optional
         Width (in `units`) below which lines are not resolved: the run is cut into overlapping parts of a length that
         gives it, and their spectra are averaged. By default that of the whole run.
@@ -59,9 +62,11 @@ def vdos(
     LabelError
         Frames have no time, or there is no array `by`.
     DataError
-        There are fewer than eight frames or two atoms, nothing moves, or frames are not equally spaced.
+        There are fewer than eight frames or two atoms, nothing moves, frames are not equally spaced, or the mass of a
+        species is not known (give ``mass`` (atom) then).
     ParameterError
-        The unit is unknown, or the resolution finer than the run allows.
+        The unit is unknown, or the resolution is not above zero, finer than the run allows, or so coarse
+        that a part would have fewer than eight frames.
 
     Notes
     -----
@@ -87,6 +92,7 @@ def vdos(
     1.0
     """
     who = "vdos"
+    units = _SPELLINGS.get(units, units)  # type: ignore[assignment]
     if units not in _UNITS:
         raise ParameterError(f"{who}: units must be 'THz' or '1/cm'; got {units!r}.")
     check_structure(trajectory, who=who)
@@ -100,11 +106,8 @@ def vdos(
         raise LabelError(f"{who}: frames have no time; write read_trajectory(path, timestep=1.0).")
     step = spacing * _SECONDS[unit] * 1e12 / _UNITS[units]  # so that 1 / step is a frequency in the wanted unit
     velocity, derived = _velocities(trajectory)
-    n = velocity.sizes["frame"]
-    length = n if resolution is None else min(n, int(np.ceil(_HANN / (step * resolution))))
-    if resolution is not None and _HANN / (step * resolution) > n * 1.001:
-        raise ParameterError(f"{who}: this run resolves {_HANN / (n * step):.3g} {units}; {resolution} is finer.")
-    weight = xr.DataArray(mass_of(trajectory), dims="atom")
+    length = _length(resolution, velocity.sizes["frame"], step, units)
+    weight = xr.DataArray(mass_of(trajectory, who=who), dims="atom")
     inside = velocity - (velocity * weight).sum("atom") / weight.sum()
     if not hasattr(velocity.data, "dask") and not float(np.abs(inside).max()) > 1e-12 * float(np.abs(velocity).max()):
         raise DataError(f"{who}: nothing moves against the centre of mass; the spectrum is not defined.")
@@ -129,7 +132,22 @@ def vdos(
         "units": inverse, "long_name": "vibrational density of states", "resolution": _HANN / (length * step),
     }  # fmt: skip
     parameters = {"by": by, "units": units, "resolution": resolution}
-    return finish(xr.Dataset({"vdos": labelled}), who, "Vibrational density of states", parameters)
+    return finish(xr.Dataset({"vdos": labelled}), who, "Vibrational density of states", parameters, of=trajectory)
+
+
+def _length(resolution: float | None, n: int, step: float, units: str) -> int:
+    """Number of frames of a part that has the wanted resolution."""
+    if resolution is None:
+        return n
+    wanted = _HANN / (step * positive("resolution", resolution, who="vdos"))
+    if wanted > n * 1.001:
+        raise ParameterError(f"vdos: this run resolves {_HANN / (n * step):.3g} {units}; {resolution} is finer.")
+    if wanted < min(_LEAST, n):
+        raise ParameterError(
+            f"vdos: resolution={resolution} {units} leaves parts of {wanted:.2g} frames; write "
+            f"{_HANN / (_LEAST * step):.3g} or less."
+        )
+    return min(n, int(np.ceil(wanted)))
 
 
 def _velocities(trajectory: xr.Dataset) -> tuple[xr.DataArray, bool]:

@@ -79,3 +79,57 @@ def test_error_of_the_energy_is_that_of_the_bootstrap() -> None:
     plain = float(fit.activation_energy_stderr) / np.sqrt(max(float(fit.reduced_chi_squared), 1.0))
     assert scatter * np.sqrt(n_runs / (n_runs - 1)) == pytest.approx(plain, rel=0.2)
     assert abs(float(fit.activation_energy) - 0.45) < 3 * float(fit.activation_energy_stderr)
+
+
+def _map() -> xr.DataArray:
+    kelvin = np.array([500.0, 700.0, 900.0, 1100.0])
+    rows = [3.0 * np.exp(-e / (8.617333262e-5 * kelvin)) for e in (0.3, 0.7)]
+    return xr.DataArray([rows[0], kelvin * np.nan, rows[1]], dims=("y", "temperature"), coords={"temperature": kelvin})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_dead_row_stops_no_map(lazy: bool) -> None:
+    rate = _map()
+    found = structure.fit_arrhenius(rate.chunk(y=1, temperature=2) if lazy else rate)
+    assert hasattr(found.activation_energy.data, "dask") == lazy
+    np.testing.assert_allclose(found.activation_energy, [0.3, np.nan, 0.7], rtol=1e-9)
+    assert found.status.values.tolist() == [0, 1, 0]
+    assert found.status.attrs["flag_meanings"] == "ok no_data"
+    assert found.status.dtype == np.int8
+
+
+def test_errors_in_another_order_are_put_in_order() -> None:
+    rate, error = _map()[0], _map()[0] * xr.DataArray([0.01, 0.2, 0.05, 0.1], dims="temperature")
+    xr.testing.assert_identical(structure.fit_arrhenius(rate, error[::-1]), structure.fit_arrhenius(rate, error))
+    with pytest.raises(LabelError, match="other values of 'temperature'"):
+        structure.fit_arrhenius(rate, error.assign_coords(temperature=error.temperature + 1))
+    with pytest.raises(LabelError, match="stderr"):
+        structure.fit_arrhenius(rate, _map())
+
+
+def test_error_of_the_prefactor_is_that_of_drawn_runs() -> None:
+    kelvin = np.array([500.0, 700.0, 900.0, 1100.0])
+    truth = 30.0 * np.exp(-0.3 / (8.617333262e-5 * kelvin))
+    drawn = truth * (1 + 0.01 * np.random.default_rng(0).standard_normal((3000, 4)))
+    rates = xr.DataArray(drawn, dims=("sample", "temperature"), coords={"temperature": kelvin}, attrs={"units": "1/ps"})
+    found = structure.fit_arrhenius(rates, rates * 0 + truth * 0.01)
+    plain = found.prefactor_stderr / np.sqrt(np.maximum(found.reduced_chi_squared, 1.0))
+    assert float(plain.median()) == pytest.approx(float(found.prefactor.std("sample")), rel=0.05)
+    assert found.prefactor_stderr.attrs["units"] == "1/ps"
+
+
+def test_what_else_arrhenius_refuses() -> None:
+    rate = _map()[0]
+    for bad in ([1.0, 2.0, 3.0], rate.values, None):
+        with pytest.raises(LabelError, match="DataArray"):
+            structure.fit_arrhenius(bad)
+    with pytest.raises(LabelError, match="DataArray"):
+        structure.fit_arrhenius(rate, [0.1] * 4)
+    with pytest.raises(DataError, match="different"):
+        structure.fit_arrhenius(rate.assign_coords(temperature=[300.0] * 4))
+    with pytest.raises(LabelError, match="'degC'"):
+        structure.fit_arrhenius(
+            rate.assign_coords(temperature=("temperature", rate.temperature.data, {"units": "degC"}))
+        )
+    with pytest.raises(DataError, match="real numbers"):
+        structure.fit_arrhenius(rate.astype(str))

@@ -6,7 +6,8 @@ import xarray as xr
 from ase import Atoms
 
 from mi_widgets import structure
-from mi_widgets.errors import DataError, LabelError, MissingDependencyError
+from mi_widgets.datasets import make_diffusing_atoms
+from mi_widgets.errors import DataError, LabelError, MissingDependencyError, ParameterError
 from mi_widgets.labels import label_structure
 from mi_widgets.structure import _optional
 
@@ -161,3 +162,34 @@ def test_input_is_never_modified() -> None:
     ):
         work(one)
     xr.testing.assert_identical(run, before)
+
+
+def test_odd_numbers_and_lists_are_named() -> None:
+    one = label_structure([[1.0, 2, 3]], ["C"], cell=CUBE)
+    run = make_diffusing_atoms(n_atoms=4, n_frames=200)
+    for work, words in (
+        (lambda: structure.king_rings(one, 2.0, max_size="a"), "max_size must be a whole number"),
+        (lambda: structure.king_rings(one, 2.0, max_size=4.5), "max_size must be a whole number"),
+        (lambda: structure.rdf(one, 3.0, n_bins=0.4), "n_bins must be a whole number"),
+        (lambda: structure.adf(one, 3.0, n_bins=True), "n_bins must be a whole number"),
+        (lambda: structure.rdf(one, 3.0, pairs=["C-C"]), r"pairs=\[\('Si', 'O'\)\]"),
+        (lambda: structure.adf(one, 3.0, triplet="CCC"), "three species"),
+        (lambda: structure.diffusion_coefficient(run, n_blocks="x"), "n_blocks must be a whole number"),
+        (lambda: structure.diffusion_coefficient(run, n_dims=4), "n_dims must be a whole number, from 1 to 3"),
+        (lambda: structure.diffusion_coefficient(run, fit=3), "fit must be two lags"),
+        (lambda: structure.diffusion_coefficient(run, fit=(1.0, np.nan)), "fit must be two lags"),
+        (lambda: structure.vdos(run, resolution=-1), "resolution must be a number above zero"),
+        (lambda: structure.vdos(run, resolution=0), "resolution must be a number above zero"),
+        (lambda: structure.vdos(run, resolution=1e9), "leaves parts of"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            work()
+
+
+def test_a_lazy_frame_is_counted_from_the_first_of_the_run() -> None:
+    position = np.random.default_rng(0).random((10, 2, 3))
+    position[7, 1] = np.nan
+    run = label_structure(position, ["H", "H"], cell=CUBE).chunk(frame=3)
+    for work in (lambda: structure.coordination(run, 2.0).compute(), lambda: structure.rdf(run, 2.0).compute()):
+        with pytest.raises(DataError, match="frame 7, atom 1"):
+            work()

@@ -55,7 +55,12 @@ CASES: dict[str, tuple[np.ndarray, Any, list[str], dict[str, str]]] = {
     "zero cell": (CUBE * 0, True, ["Si", "O"] * 3, {"replicate": "vector a is zero", "*": "cell vector there is zero"}),
     "flat cell": (FLAT, True, ["Si", "O"] * 3, {"*": "lie in a plane or on a line"}),
     "cell that is not finite": (CUBE * np.nan, True, ["Si", "O"] * 3, {"*": "not finite"}),
-    "unknown species": (CUBE, True, ["Qq", "<b>x</b>"], {"to_ase": "no chemical symbol", "to_pymatgen": "no chemical"}),
+    "unknown species": (
+        CUBE,
+        True,
+        ["Qq", "<b>x</b>"],
+        {"to_ase": "no chemical symbol", "to_pymatgen": "no chemical", "vdos": "mass", "vdos of positions": "mass"},
+    ),
 }
 #: What does not look at cells, or hands them on as they are.
 BLIND = {"replicate", "to_ase", "vdos"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from ase.geometry import find_mic
 
 from mi_widgets import structure
 from mi_widgets.datasets import make_diffusing_atoms
@@ -93,3 +94,111 @@ def test_what_msd_and_unwrap_refuse(run: xr.Dataset, chunked) -> None:
     for ds in (gap, chunked(gap)):
         with pytest.raises(DataError, match="not finite"):
             structure.msd(ds).compute()
+
+
+SKEWED = {
+    "pulled along x": (np.array([[4.0, 0, 0], [14, 4, 0], [0, 0, 10]]), (True, True, True)),
+    "leaning in all directions": (np.array([[5.0, 0, 0], [12, 4, 0], [-9, 11, 6]]), (True, True, True)),
+    "slab whose c leans": (np.array([[3.0, 0, 0], [8, 4, 0], [6, 5, 20]]), (True, True, False)),
+    "wire": (np.array([[6.0, 0, 0], [9, 5, 0], [4, 4, 4]]), (False, True, False)),
+}
+
+
+@pytest.mark.parametrize("name", SKEWED)
+def test_the_shortest_way_in_skewed_cells_is_the_shortest_of_all(name: str) -> None:
+    cell, pbc = SKEWED[name]
+    ends = np.random.default_rng(3).normal(scale=6.0, size=(2, 40, 3))
+    found = structure.unwrap(label_structure(ends, ["Ar"] * 40, cell=cell, pbc=pbc)).position
+    step = (found[1] - found[0]).values
+    turns = np.stack(np.meshgrid(*(np.arange(-25, 26) * p for p in pbc), indexing="ij"), axis=-1).reshape(-1, 3)
+    every = np.array([np.linalg.norm(way + np.unique(turns, axis=0) @ cell, axis=1).min() for way in ends[1] - ends[0]])
+    np.testing.assert_allclose(np.linalg.norm(step, axis=1), every, atol=1e-9)
+    passed = (step - (ends[1] - ends[0])) @ np.linalg.inv(cell)
+    np.testing.assert_allclose(passed, np.round(passed) * pbc, atol=1e-9)
+    if all(pbc):
+        np.testing.assert_allclose(step, find_mic(ends[1] - ends[0], cell, pbc)[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_small_steps_in_a_skewed_cell_add_up(grows: bool, chunked) -> None:
+    """Steps of 0.9 angstrom along y, 0.81 angstrom**2, in a cell that is four angstrom high and leans by fourteen."""
+    cell = np.array([[4.0, 0, 0], [14, 4, 0], [0, 0, 10]])
+    cells = cell * (1 + 1e-9 * np.arange(9))[:, None, None] if grows else cell
+    path = np.array([[[0, 0.9 * k, 0]] for k in range(9)])
+    fraction = path @ np.linalg.inv(cell)
+    run = label_structure(path - np.floor(fraction + 1e-12) @ cell, ["Li"], cell=cells)
+    for given in (run, chunked(run)):
+        np.testing.assert_allclose(structure.msd(given).msd[0], np.square(0.9 * np.arange(9)), atol=1e-5)
+
+
+def _long_steps() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Steps of 8 angstrom in a box of 10: path, cell, place in the box, cells passed."""
+    path, cell = np.array([[[8.0 * k, 0, 0]] for k in range(6)]), np.eye(3) * 10.0
+    image = np.floor(path / 10.0).astype(int)
+    return path, cell, path - image * 10.0, image
+
+
+def test_positions_that_do_not_jump_are_left_alone(chunked) -> None:
+    path, cell, _, _ = _long_steps()
+    run = label_structure(path, ["Li"], cell=cell, time=np.arange(6.0))
+    run["position"].attrs["unwrapped"] = 1
+    for given in (run, chunked(run)):
+        assert float(structure.msd(given).msd[0, 1]) == pytest.approx(64.0)
+        np.testing.assert_allclose(structure.unwrap(given).position, path)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_counted_cells_are_added_before_anything_else(grows: bool, chunked) -> None:
+    path, cell, inside, image = _long_steps()
+    scale = 1 + 0.1 * np.arange(6)[:, None, None] * grows
+    run = label_structure(inside * scale, ["Li"], cell=cell * scale if grows else cell, time=np.arange(6.0))
+    run["image"] = (("frame", "atom", "cell_vector"), image)
+    for given in (run, chunked(run)):
+        found = structure.unwrap(given)
+        np.testing.assert_allclose(found.position, path * scale)
+        assert "image" not in found
+        np.testing.assert_allclose(structure.unwrap(found).position, path * scale)  # a second time changes nothing
+        if not grows:
+            assert float(structure.msd(given).msd[0, 1]) == pytest.approx(64.0)
+    assert "image" in run
+
+
+def test_counted_cells_reach_the_diffusion_coefficient() -> None:
+    run = make_diffusing_atoms(n_atoms=6, n_frames=400, length=8.0, seed=4)
+    far = run.isel(frame=slice(None, None, 4)).assign(position=run.true_position[::4])
+    few = far.assign(position=far.position * 20)  # most steps are longer than half the cell
+    image = np.floor(few.position.values / 8.0).astype(int)
+    wrapped = few.assign(position=few.position - image * 8.0, image=(("frame", "atom", "cell_vector"), image))
+    known = structure.diffusion_coefficient(few, unwrapped=True, n_blocks=4)
+    found = structure.diffusion_coefficient(wrapped, n_blocks=4)
+    xr.testing.assert_allclose(found, known)
+    guessed = structure.diffusion_coefficient(wrapped.drop_vars("image"), n_blocks=4)
+    assert float(guessed.diffusion_coefficient[0]) < 0.5 * float(known.diffusion_coefficient[0])
+
+
+def test_a_replica_is_no_jump() -> None:
+    """`image` of replicate does not change with the frame: it is in the positions already."""
+    run = make_diffusing_atoms(n_atoms=4, n_frames=50, seed=1)
+    np.testing.assert_allclose(structure.msd(structure.replicate(run, (2, 1, 1))).msd, structure.msd(run).msd)
+
+
+def test_time_without_a_unit_is_not_guessed(run: xr.Dataset) -> None:
+    few = run.isel(frame=slice(60))
+    for attrs, words in (({}, "time has no unit"), ({"units": "fortnight"}, "time is in 'fortnight'")):
+        bad = few.assign_coords(time=("frame", few.time.values, attrs))
+        for work in (structure.msd, structure.vdos, structure.diffusion_coefficient):
+            with pytest.raises(LabelError, match=words):
+                work(bad)
+
+
+def test_masses_are_not_guessed() -> None:
+    run = make_diffusing_atoms(n_atoms=4, n_frames=60)
+    odd = run.assign_coords(element=("atom", ["Qq", "Qq", "H", "H"]))
+    for work in (structure.vdos, lambda r: structure.msd(r, remove_drift=True)):
+        with pytest.raises(DataError, match=r"no mass is known for the species 'Qq'.*structure\['mass'\]"):
+            work(odd)
+        work(odd.assign(mass=("atom", [5.0, 5.0, 1.0, 1.0], {"units": "u"})))
+    heavy = odd.assign(mass=(("frame", "atom"), np.tile([5.0, 5.0, 1.0, 1.0], (60, 1))))
+    xr.testing.assert_allclose(structure.vdos(heavy), structure.vdos(odd.assign(mass=("atom", [5.0, 5.0, 1.0, 1.0]))))
+    with pytest.raises(DataError, match="above zero"):
+        structure.vdos(odd.assign(mass=("atom", [0.0, 5.0, 1.0, 1.0])))

@@ -123,6 +123,7 @@ def test_units_and_resolution(crystal: xr.Dataset) -> None:
     wave = structure.vdos(crystal, units="1/cm", resolution=0.5 * 33.35640951981521).vdos
     np.testing.assert_allclose(wave.frequency, thz.frequency * 33.35640951981521, rtol=1e-9)
     np.testing.assert_allclose(wave, thz / 33.35640951981521, rtol=1e-9)
+    xr.testing.assert_identical(wave, structure.vdos(crystal, units="cm-1", resolution=0.5 * 33.35640951981521).vdos)
     assert thz.sizes["frequency"] < structure.vdos(crystal).vdos.sizes["frequency"] / 8
     assert (wave.attrs["units"], thz.attrs["units"]) == ("cm", "1/THz")
 
