@@ -17,16 +17,13 @@ import xarray as xr
 from mi_widgets.labels import label_structure
 from mi_widgets.structure import neighbor_list
 
-METALS = {"Li", "Mg", "Al", "Ti", "Cu"}
-
 
 def label_sites(slab: dict[str, Any]) -> xr.Dataset:
     """Give the structure with ``site_label`` and ``coordination`` (atom), and ``adsorbate`` (atom)."""
     element, n = slab["element"], len(slab["element"])
     ds = label_structure(slab["position"], element, cell=slab["cell"])
-    oxide = any(e == "O" and not on for e, on in zip(element, slab["adsorbate"], strict=True))
-    first, second = _pairs(slab["position"], element, slab["cell"], oxide)
-    beside = _beside_vacancy(slab, oxide)
+    first, second = _pairs(slab["position"], element, slab["cell"])
+    beside = _beside_vacancy(slab)
     name = [e + "*" if on else e for e, on in zip(element, slab["adsorbate"], strict=True)]
     labels, counts = [], []
     for i in range(n):
@@ -41,20 +38,15 @@ def label_sites(slab: dict[str, Any]) -> xr.Dataset:
     )
 
 
-def _pairs(position: np.ndarray, element: list[str], cell: np.ndarray, oxide: bool) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(position: np.ndarray, element: list[str], cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found = neighbor_list(label_structure(position, element, cell=cell))
-    first, second = found["first"].values, found["second"].values
-    if oxide:
-        metal = np.isin(element, sorted(METALS))
-        bonds = ~(metal[first] & metal[second])
-        first, second = first[bonds], second[bonds]
-    return first, second
+    return found["first"].values, found["second"].values
 
 
-def _beside_vacancy(slab: dict[str, Any], oxide: bool) -> np.ndarray:
+def _beside_vacancy(slab: dict[str, Any]) -> np.ndarray:
     """Whether a site was a neighbour of an atom that was taken away: put it back and look."""
     n, out = len(slab["element"]), np.zeros(len(slab["element"]), dtype=bool)
     for kind, place in zip(slab["removed"], slab["vacancy"], strict=True):
-        first, second = _pairs(np.vstack([slab["position"], place]), [*slab["element"], kind], slab["cell"], oxide)
+        first, second = _pairs(np.vstack([slab["position"], place]), [*slab["element"], kind], slab["cell"])
         out[second[first == n]] = True
     return out
