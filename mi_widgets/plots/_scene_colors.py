@@ -12,7 +12,10 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.plots._style import color_limits, is_signed, palette, plain, text_of
 
-__all__ = ["MISSING", "Colors", "category_colors", "color_atoms", "element_numbers", "flags_of", "rgb"]
+__all__ = [
+    "MISSING", "Colors", "categories_of", "category_colors", "color_atoms", "colorable", "element_numbers", "flags_of",
+    "is_category", "per_atom", "rgb",
+]  # fmt: skip
 
 MISSING = "#b4b9be"
 # Jmol's colours, which most programs share, by atomic number; 0 is an atom of unknown kind.
@@ -49,6 +52,8 @@ class Colors:
     labels, label_colors : list of str
     limits : (float, float) or None
     palette : list of str
+    categories : list
+        Values that the labels stand for, where they are taken from the array itself.
     """
 
     rgb: np.ndarray
@@ -59,6 +64,7 @@ class Colors:
     label_colors: list[str] = field(default_factory=list)
     limits: tuple[float, float] | None = None
     palette: list[str] = field(default_factory=list)
+    categories: list[Any] = field(default_factory=list)
 
     @property
     def missing(self) -> int:
@@ -82,7 +88,12 @@ def element_numbers(elements: np.ndarray) -> np.ndarray:
 
 
 def color_atoms(
-    ds: xr.Dataset, by: str = "element", *, limits: Sequence[float] | None = None, cmap: str | None = None
+    ds: xr.Dataset,
+    by: str = "element",
+    *,
+    limits: Sequence[float] | None = None,
+    cmap: str | None = None,
+    categories: Sequence[Any] | bool | None = None,
 ) -> Colors:
     """Colours of the atoms of one frame.
 
@@ -97,6 +108,9 @@ def color_atoms(
         Values at the ends of the colours; by default the 2nd and 98th percentile.
     cmap : str, optional
         Name of a colour map.
+    categories : sequence or bool, optional
+        Values in the order of their colours; others come after them. True or False: names or a scale, whatever the
+        array looks like.
     """
     if by == "element":
         return _by_element(ds)
@@ -111,13 +125,23 @@ def color_atoms(
     flags = flags_of(da)
     if flags is not None:
         return _by_flags(da, *flags)
-    return _by_category(da) if is_category(da) else _by_value(da, limits, cmap)
+    if isinstance(categories, str) or not (categories is None or isinstance(categories, (bool, Sequence))):
+        raise ParameterError(f"categories must be a list of values, True, False or None; got {categories!r}.")
+    named = categories if isinstance(categories, bool) else categories is not None or is_category(da)
+    if not named:
+        return _by_value(da, limits, cmap)
+    return _by_category(da, () if categories is None or isinstance(categories, bool) else categories)
 
 
 def per_atom(ds: xr.Dataset) -> list[str]:
     """Names by which atoms can be coloured."""
     names = [str(n) for n, v in ds.variables.items() if set(v.dims) in ({"atom"}, {"atom", "frame"})]
     return ["element", *(n for n in names if n != "element")]
+
+
+def colorable(ds: xr.Dataset) -> list[str]:
+    """Those of `per_atom` that hold numbers or names."""
+    return [n for n in per_atom(ds) if n == "element" or ds[n].dtype.kind in "iufbUSO"]
 
 
 def is_category(da: xr.DataArray) -> bool:
@@ -163,15 +187,27 @@ def _by_flags(da: xr.DataArray, flags: np.ndarray, names: list[str], colors: lis
     return Colors(rgb([*colors, MISSING])[codes], "categorical", text_of(da), codes, names, colors)
 
 
-def _by_category(da: xr.DataArray) -> Colors:
+def _by_category(da: xr.DataArray, first: Sequence[Any] = ()) -> Colors:
     values = np.asarray(da.values)
-    absent = np.array([v is None or v == "" or v != v for v in values.tolist()], dtype=bool)
-    kinds = sorted({v for v, none in zip(values.tolist(), absent, strict=True) if not none}, key=_order)
+    absent = np.array([_absent(v) for v in values.tolist()], dtype=bool)
+    known = set(first)
+    kinds = [*first, *(kind for kind in categories_of(da) if kind not in known)]
     table = category_colors(len(kinds))
     place = {kind: i for i, kind in enumerate(kinds)}
     codes = np.array([-1 if none else place[v] for v, none in zip(values.tolist(), absent, strict=True)], np.int16)
     out = rgb([*table, MISSING])[codes] if len(codes) else np.zeros((0, 3), np.uint8)
-    return Colors(out, "categorical", text_of(da), codes, [str(k) for k in kinds], table)
+    return Colors(out, "categorical", text_of(da), codes, [str(k) for k in kinds], table, categories=kinds)
+
+
+def categories_of(da: xr.DataArray) -> list[Any]:
+    """Names and numbers that an array holds, in order, without what is missing."""
+    flat = np.asarray(da.values).ravel()
+    kinds = set(flat.tolist() if flat.dtype.kind == "O" else np.unique(flat).tolist())
+    return sorted((v for v in kinds if not _absent(v)), key=_order)
+
+
+def _absent(value: Any) -> bool:
+    return bool(value is None or value == "" or value != value)
 
 
 def _order(value: Any) -> tuple[int, Any]:

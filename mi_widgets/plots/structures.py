@@ -26,6 +26,7 @@ def structure_scene(
     color_by: str = "element",
     limits: Sequence[float] | None = None,
     cmap: str | None = None,
+    categories: Sequence[Any] | bool | None = None,
     repeat: Sequence[int] = (1, 1, 1),
     bonds: bool = True,
     bond_factor: float = 1.2,
@@ -44,6 +45,9 @@ def structure_scene(
         Values at the ends of the colours; by default the 2nd and 98th percentile.
     cmap : str, optional
         Name of a colour map; by default viridis, or blue to red for signed values.
+    categories : sequence or bool, optional
+        Values in the order of their colours, so that the frames of a run share them; others come after them. True or
+        False: names or a scale. By default names for text and for few whole numbers.
     repeat : (int, int, int), default (1, 1, 1)
         Copies along each vector of the cell.
     bonds : bool, default True
@@ -86,7 +90,8 @@ def structure_scene(
     require_structure(ds)
     many = check_repeat(repeat)
     sites = make_sites(ds, repeat=many, bonds=bonds, bond_factor=float(bond_factor), images=images)
-    return scene_dataset(ds, sites, color_atoms(ds, color_by, limits=limits, cmap=cmap), many)
+    colors = color_atoms(ds, color_by, limits=limits, cmap=cmap, categories=categories)
+    return scene_dataset(ds, sites, colors, many)
 
 
 def check_repeat(repeat: Sequence[int]) -> tuple[int, int, int]:

@@ -84,7 +84,7 @@ def _viewer(app: "DosBase") -> Any:
         z = app.data["position"].transpose(..., "axis").values[..., 2]
         thick = float(np.nanmax(z, initial=-np.inf) - np.nanmin(z, initial=np.inf)) > _FLAT
         view, plane = ("front", "x-z") if thick else ("top", "x-y")
-        look = {"height": 290, "view": view, "plane": plane, "legend": False, "cell": False}
+        look = {"height": 290, "view": view, "plane": plane, "legend": False, "cell": False, "measures": False}
         viewer = StructureViewer(app.data[keep], params=look)
     except MIWidgetsError as error:
         app.show_message(f"The structure cannot be shown: {error}", "warning")

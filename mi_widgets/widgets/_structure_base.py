@@ -7,17 +7,17 @@ from typing import Any
 import ipywidgets as ipw
 import numpy as np
 import traitlets
-import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.plots._scene import Sites, make_sites, radii
-from mi_widgets.plots._scene_colors import MISSING, Colors, color_atoms, per_atom
+from mi_widgets.plots._scene_colors import MISSING, Colors, colorable
 from mi_widgets.plots.structures import scene_dataset
 from mi_widgets.widgets._explorer import Explorer
+from mi_widgets.widgets._structure_colors import RunColors
 from mi_widgets.widgets._structure_controls import Controls, chosen_text
 from mi_widgets.widgets._structure_data import Frames
 from mi_widgets.widgets._structure_flat import FlatView
-from mi_widgets.widgets._structure_measure import chain, measures
+from mi_widgets.widgets._structure_measure import measure_chosen
 from mi_widgets.widgets._structure_ngl import check_nglview
 from mi_widgets.widgets._structure_params import SCENE
 from mi_widgets.widgets._structure_stage import StructureStage
@@ -35,7 +35,9 @@ class StructureBase(Explorer):
     notes = traitlets.Unicode("")
 
     frames: Frames
+    run_colors: RunColors
     _i = 0
+    _more: dict[str, Any] = {}  # noqa: RUF012 - keywords that give the colours of this frame, beside `params`
     _chosen: list[int] = []  # noqa: RUF012 - replaced, never changed in place
     _extra: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {}  # noqa: RUF012
     _orientation: list[float] | None = None
@@ -78,7 +80,7 @@ class StructureBase(Explorer):
         self._say()
 
     def _choices(self) -> list[str]:
-        return [n for n in per_atom(self.frames.ds) if n == "element" or self.frames.ds[n].dtype.kind in "iufbUSO"]
+        return colorable(self.frames.ds)
 
     def _title(self) -> str:
         ds = self.frames.ds
@@ -106,11 +108,8 @@ class StructureBase(Explorer):
         self.sites: Sites = make_sites(
             self.now, repeat=tuple(p["repeat"]), bonds=p["bonds"], bond_factor=p["bond_factor"], images=p["images"]
         )
-        self.colors = self._find_colors()
+        self.colors, self._more = self.run_colors.find(self.now, p)
         self.notes = "\n".join(self.sites.notes)
-
-    def _find_colors(self) -> Colors:
-        return color_atoms(self.now, self.params["color_by"], limits=self.params["limits"], cmap=self.params["cmap"])
 
     def _take_result(self) -> None:
         self.code = self._make_code()
@@ -123,8 +122,8 @@ class StructureBase(Explorer):
                   "edges": self.result["cell_edge"].values.ravel()}  # fmt: skip
         return {"sites": {"cell": cell.tolist()}}, arrays
 
-    def _colors_part(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        c = self.colors
+    def _colors_part(self, colors: Colors | None = None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        c = self.colors if colors is None else colors
         about = {"kind": c.kind, "title": c.title, "labels": c.labels[:200], "label_colors": c.label_colors[:200],
                  "limits": c.limits, "palette": c.palette[::8], "missing": c.missing,
                  "missing_color": MISSING}  # fmt: skip
@@ -137,7 +136,7 @@ class StructureBase(Explorer):
         return {"atoms": {"elements": kinds.tolist(), "names": names}}, {
             "codes": codes, "radius": radii(self.now["element"].values)}  # fmt: skip
 
-    def _labels(self) -> list[str] | None:
+    def _labels(self, i: int | None = None) -> list[str] | None:
         by = self.params["labels"]
         if by is None or self.frames.n_atoms > _MOST_LABELS:
             return None
@@ -147,7 +146,7 @@ class StructureBase(Explorer):
         if by in ("index", "name"):
             names = [str(a) for a in self.frames.atoms.tolist()]
             return names if by == "index" else [e + n for e, n in zip(elements, names, strict=True)]
-        values = self.frames.one(self._i, by)[by].values.tolist()
+        values = self.frames.one(self._i if i is None else i, by)[by].values.tolist()
         return [f"{v:.4g}" if isinstance(v, float) else str(v) for v in values]
 
     def _look_part(self) -> dict[str, Any]:
@@ -191,6 +190,9 @@ class StructureBase(Explorer):
         if changed & set(_LOOK):
             again = {} if changed & {"projection"} == set() else self._reframe()
             self.stage.draw(self._look_part() | again, {})
+        if "measures" in changed:
+            self._tell_chosen()
+            self.stage.draw(self._select_part(), {})
         if "labels" in changed:
             self.stage.draw({"labels": self._labels()}, {})
         self.code = self._make_code()
@@ -203,7 +205,7 @@ class StructureBase(Explorer):
     def _recolor(self) -> int:
         """New colours in place: one message, the camera and everything else stay."""
         self.now = self.frames.one(self._i, self.params["color_by"])
-        self.colors = self._find_colors()
+        self.colors, self._more = self.run_colors.find(self.now, self.params)
         self._take_result()
         parts, arrays = self._colors_part()
         return self.stage.draw(parts, arrays)
@@ -251,7 +253,7 @@ class StructureBase(Explorer):
     def _draw_frame(self) -> None:
         self._take_result()
         parts, arrays = self._sites_part()
-        if "frame" in self.frames.ds.variables.get(self.params["color_by"], xr.Variable((), 0)).dims:
+        if self.run_colors.moves(self.params["color_by"]):
             more, colors = self._colors_part()
             parts, arrays = parts | more, arrays | colors
         if self.params["labels"] not in (None, "index", "element", "name"):
@@ -270,19 +272,8 @@ class StructureBase(Explorer):
         self.stage.draw(self._camera_part(), {})
 
     def _tell_chosen(self) -> None:
-        cell = self.sites.cell
-        pbc = np.asarray(self.now["pbc"].values, bool) if "pbc" in self.now else np.zeros(3, bool)
-        last = self._chosen[-4:]
-        points = self.now["position"].transpose("atom", "axis").values[last]
-        pbc = np.broadcast_to(pbc, 3) & self.sites.vectors
-        points = chain(points, np.zeros((3, 3)) if cell is None else cell, pbc) if len(last) > 1 else points
-        few = 1 < len(self._chosen) <= 12  # a lasso has no order
-        self.measures = measures(points) if few else {}
-        units = {"distance": " Å", "angle": "°", "dihedral": "°"}
-        name = list(self.measures)[-1] if self.measures else ""
-        text = f"{self.measures[name]:.{3 if name == 'distance' else 1}f}{units[name]}" if name else ""
-        drawn = points.tolist() if name else []
-        self._measured = {"points": drawn, "text": text}
+        chosen = self._chosen if self.params["measures"] else []
+        self.measures, self._measured = measure_chosen(self.now, self.sites, chosen)
         elements = self.now["element"].values
         names = ", ".join(f"{elements[i]}{self.frames.atoms[i]}" for i in self._chosen[-6:])
         names = f"… {names}" if len(self._chosen) > 6 else names

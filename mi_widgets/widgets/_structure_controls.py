@@ -69,9 +69,10 @@ class Controls:
             ipw.BoundedIntText(min=1, max=50, tooltip=f"Copies along {v}", layout={"width": "52px"}) for v in "abc"
         )
         self.projection = _choice(PROJECTIONS, "Perspective or orthographic camera", "120px")
-        self.flat = _box("2-D", "Show the projection onto a plane, with box and lasso")
+        self.flat = _box("2-D view", "Show the projection onto a plane, with box and lasso")
         self.plane = _choice(list(PLANES), "Plane of the projection", "72px")
         self.add = _box("box and lasso add", "Add what is drawn around to what is chosen, as Shift does")
+        self.measures = _box("measures", "Draw distance, angle and dihedral of the atoms that were chosen last")
         self.expression = ipw.Text(placeholder="element == 'O' and z > 8", continuous_update=False,
                                    tooltip="Choose atoms by index, element, x, y, z (Å) or any array; press Enter",
                                    layout={"width": "240px"})  # fmt: skip
@@ -85,7 +86,7 @@ class Controls:
         self.expression.observe(guard(lambda c: choose(c["new"]) if not self.quiet else None), "value")
         self.add.observe(guard(lambda c: add(c["new"])), "value")
         self.labels.observe(guard(lambda c: self._set(labels=c["new"] or None)), "value")
-        names = ("style", "size", "cell", "bonds", "images", "projection", "flat", "plane")
+        names = ("style", "size", "cell", "bonds", "images", "projection", "flat", "plane", "measures")
         for name in names:
             getattr(self, name).observe(guard(lambda c, name=name: self._set(**{name: c["new"]})), "value")
         self.color.observe(guard(lambda c: self._set(color_by=c["new"], limits=None)), "value")
@@ -101,7 +102,7 @@ class Controls:
         self.middle = self._row(
             *views, self.projection, self.cell, self.bonds, self.images, self.flat, self.plane, self.picture
         )
-        self.below = self._row(field("choose atoms", self.expression), self.clear, self.add)
+        self.below = self._row(field("choose atoms", self.expression), self.clear, self.add, self.measures)
 
     def _row(self, *widgets: ipw.Widget) -> ipw.HBox:
         row = ipw.HBox(widgets)
@@ -113,7 +114,7 @@ class Controls:
         """Show parameters that a script has set."""
         with self.quiet:
             self.labels.value = params["labels"] or ""
-            for name in ("style", "cell", "bonds", "images", "projection", "flat", "plane"):
+            for name in ("style", "cell", "bonds", "images", "projection", "flat", "plane", "measures"):
                 getattr(self, name).value = params[name]
             self.size.max = max(self.size.max, params["size"])
             self.size.min = min(self.size.min, params["size"])

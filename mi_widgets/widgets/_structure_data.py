@@ -62,6 +62,8 @@ class Frames:
         self.at: dict[Any, int] = {label: i for i, label in enumerate(self.atoms.tolist())}
         if len(self.at) != self.n_atoms:
             raise LabelError("the labels along 'atom' are not unique; drop them: structure.drop_vars('atom').")
+        if len(np.unique(self.frames)) != self.n_frames:
+            raise LabelError("the labels along 'frame' are not unique; number them: structure.drop_vars('frame').")
         self._kept: tuple[int, tuple[str, ...], xr.Dataset] | None = None
 
     def _labels(self, dim: str) -> np.ndarray:
@@ -158,4 +160,5 @@ def _load(part: xr.Dataset) -> xr.Dataset:
         return part.load()
     from dask.base import get_scheduler
 
-    return part.load() if get_scheduler() is not None else part.load(scheduler="synchronous")
+    scheduler = get_scheduler()  # type: ignore[no-untyped-call]
+    return part.load() if scheduler is not None else part.load(scheduler="synchronous")

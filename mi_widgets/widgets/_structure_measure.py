@@ -3,10 +3,36 @@
 from itertools import product
 
 import numpy as np
+import xarray as xr
 
-__all__ = ["chain", "measures"]
+from mi_widgets.plots._scene import Sites
+
+__all__ = ["chain", "measure_chosen", "measures"]
 
 _MOST = 12  # cells in each direction
+_MOST_CHOSEN = 12  # a lasso has no order
+_UNITS = {"distance": " Å", "angle": "°", "dihedral": "°"}
+
+
+def measure_chosen(now: xr.Dataset, sites: Sites, chosen: list[int]) -> tuple[dict[str, float], dict[str, object]]:
+    """Measures of the atoms chosen last in one frame, and what the page draws of them: points and a text."""
+    nothing: dict[str, object] = {"points": [], "text": ""}
+    if not 1 < len(chosen) <= _MOST_CHOSEN:
+        return {}, nothing
+    points = now["position"].transpose("atom", "axis").values[chosen[-4:]]
+    if not np.isfinite(points).all():
+        return {}, nothing
+    pbc = np.asarray(now["pbc"].values, bool) if "pbc" in now else np.zeros(3, bool)
+    cell = np.zeros((3, 3)) if sites.cell is None else sites.cell
+    points = chain(points, cell, np.broadcast_to(pbc, 3) & sites.vectors)
+    found = measures(points)
+    if not found:
+        return {}, nothing
+    name = list(found)[-1]
+    return found, {
+        "points": points.tolist(),
+        "text": f"{found[name]:.{3 if name == 'distance' else 1}f}{_UNITS[name]}",
+    }
 
 
 def chain(points: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:

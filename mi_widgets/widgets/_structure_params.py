@@ -9,7 +9,7 @@ import numpy as np
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.plots.structures import PLANES, STYLES, check_repeat
 
-__all__ = ["DEFAULTS", "SCENE", "VIEWS", "check_flags", "check_params"]
+__all__ = ["DEFAULTS", "SCENE", "VIEWS", "as_colors", "check_flags", "check_params"]
 
 VIEWS = ("oblique", "top", "bottom", "front", "side")
 PROJECTIONS = ("perspective", "orthographic")
@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "style": "ball+stick",
     "size": 1.0,
     "labels": None,
+    "measures": True,
     "cell": True,
     "legend": True,
     "view": "oblique",
@@ -49,7 +50,7 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
         value = out[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             raise ParameterError(f"{name} must be a number from {low} to {high}; got {value!r}.")
-    for name in ("bonds", "images", "cell", "legend", "flat"):
+    for name in ("bonds", "images", "cell", "legend", "flat", "measures"):
         if not isinstance(out[name], bool):
             raise ParameterError(f"{name} must be True or False; got {out[name]!r}.")
     out["repeat"] = list(check_repeat(out["repeat"]))
@@ -60,6 +61,24 @@ def check_params(params: dict[str, Any]) -> dict[str, Any]:
     if out["cmap"] is not None:
         _check_cmap(out["cmap"])
     return out
+
+
+def as_colors(values: Any) -> np.ndarray:
+    """Numbers or names by which atoms can be coloured, or `DataError`."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        raise DataError("values for colours must be one row of numbers or names.") from None
+    if array.dtype.kind == "O":
+        plain = [v.item() if isinstance(v, np.generic) else v for v in array.ravel().tolist()]
+        array = np.array([*plain, None], dtype=object)[:-1].reshape(array.shape)
+        odd = [v for v in plain if not (v is None or isinstance(v, (str, bool, int, float)))]
+    else:
+        odd = [] if array.dtype.kind in "iufbU" else array.ravel()[:1].tolist()
+    if odd or array.dtype.kind in "cMmSV":
+        given = f"such as {odd[0]!r}" if odd else f"of type {array.dtype}"
+        raise DataError(f"values for colours must be numbers or names; got values {given}. Write them as text: str(v).")
+    return array
 
 
 def check_flags(values: np.ndarray, labels: Sequence[str] | None, colors: Sequence[str] | None) -> dict[str, Any]:

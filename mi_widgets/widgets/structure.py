@@ -11,9 +11,10 @@ from mi_widgets.errors import LabelError, ParameterError
 from mi_widgets.methods.expression import match
 from mi_widgets.widgets._explorer import Explorer
 from mi_widgets.widgets._structure_base import StructureBase
+from mi_widgets.widgets._structure_colors import RunColors
 from mi_widgets.widgets._structure_data import Frames, as_structure
 from mi_widgets.widgets._structure_names import atom_names
-from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, check_flags, check_params
+from mi_widgets.widgets._structure_params import DEFAULTS, SCENE, VIEWS, as_colors, check_flags, check_params
 
 __all__ = ["StructureViewer"]
 
@@ -29,14 +30,16 @@ class StructureViewer(StructureBase):
     structure : xarray.Dataset, or an object of ASE or pymatgen, or a list of them, or the path of a file
         ``position`` (dims (frame,) atom, axis; angstrom), ``element`` (atom), and ``cell``, ``pbc`` and any arrays over
         the atoms, as `mi_widgets.structure.from_ase` and `read_trajectory` give them. A lazy trajectory stays lazy:
-        only the frame that is shown is computed.
+        only the frame that is shown is computed. Colours mean the same in all frames; for them, of a lazy array that
+        changes with the frame the first, middle and last frame are read as well.
     params : mapping, optional
         Parameters that differ from the defaults. ``color_by``, ``limits``, ``cmap``, ``repeat``, ``bonds``,
         ``bond_factor``, ``images`` as in `mi_widgets.plots.structures.structure_scene`; ``style`` (``"ball+stick"``,
         ``"spacefill"``, ``"licorice"``), ``size``, ``labels`` (None, ``"index"``, ``"element"``, ``"name"`` or an
-        array), ``cell``, ``legend``, ``view`` (``"oblique"``, ``"top"``, ``"bottom"``, ``"front"``, ``"side"``),
-        ``projection`` (``"perspective"``, ``"orthographic"``), ``background``, ``height`` (pixels), ``flat`` (show the
-        2-D view), ``plane`` (``"x-y"``, ``"x-z"``, ``"y-z"``).
+        array), ``measures`` (draw and tell distance, angle and dihedral of the chosen), ``cell``, ``legend``, ``view``
+        (``"oblique"``, ``"top"``, ``"bottom"``, ``"front"``, ``"side"``), ``projection`` (``"perspective"``,
+        ``"orthographic"``), ``background``, ``height`` (pixels), ``flat`` (show the 2-D view), ``plane`` (``"x-y"``,
+        ``"x-z"``, ``"y-z"``).
     threaded : bool, default True
         As for every `Explorer`; nothing here runs long.
 
@@ -67,6 +70,7 @@ class StructureViewer(StructureBase):
     def __init__(self, structure: Any, *, params: Mapping[str, Any] | None = None, threaded: bool = True) -> None:
         ds = as_structure(structure)
         self.frames = Frames(ds)
+        self.run_colors = RunColors(self.frames)
         super().__init__(ds, params=params, threaded=threaded)
         self.selection = {"atom": []}  # and the first frame
         self._build()
@@ -79,23 +83,24 @@ class StructureViewer(StructureBase):
         return dict(DEFAULTS)
 
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        from mi_widgets.plots._scene_colors import per_atom
+        from mi_widgets.plots._scene_colors import colorable, per_atom
 
-        known = per_atom(self.frames.ds)
-        if params["color_by"] not in known:
-            raise ParameterError(f"color_by must be one of {', '.join(known)}; got {params['color_by']!r}.")
+        colors, known = colorable(self.frames.ds), per_atom(self.frames.ds)
+        if params["color_by"] not in colors:
+            raise ParameterError(f"color_by must be one of {', '.join(colors)}; got {params['color_by']!r}.")
         if params["labels"] not in (None, "index", "name", *known):
             raise ParameterError(f"labels must be None, 'index', 'name', {', '.join(known)}; got {params['labels']!r}.")
         return check_params(params)
 
     def _make_code(self) -> str:
         params = {k: self.params[k] for k in SCENE if self.params[k] != DEFAULTS[k]}
-        given = "".join(f", {k}={v!r}" for k, v in params.items())
+        given = "".join(f", {k}={v!r}" for k, v in (params | self._more).items())
         frame = f".isel(frame={self._i})" if self.frames.moving else ""
         lines = ["from mi_widgets.plots.structures import plot_structure, structure_scene", ""]
+        numbers = [v for _, values, _ in self._extra.values() for v in values.tolist() if isinstance(v, float)]
+        names = [n for n, there in (("inf", np.isinf), ("nan", np.isnan)) if numbers and there(numbers).any()]
+        lines[1:1] = [f"from numpy import {', '.join(names)}"] if names else []
         for name, values in self._extra.items():  # arrays that are not in the structure
-            if "nan" in repr(values[1].tolist()) and lines[1] == "":
-                lines[1:1] = ["from numpy import nan"]
             given_array = f"('atom', {values[1].tolist()!r}, {values[2]!r})"
             lines.append(f"{self.data_name} = {self.data_name}.assign({{{name!r}: {given_array}}})")
         lines += [
@@ -184,7 +189,7 @@ class StructureViewer(StructureBase):
         Raises
         ------
         DataError
-            The number of values is not that of the atoms, or a number has no label.
+            The number of values is not that of the atoms, they are neither numbers nor names, or a number has no label.
         ParameterError
             The structure has an array of this name, or the colours are not one for each label.
 
@@ -192,7 +197,7 @@ class StructureViewer(StructureBase):
         --------
         >>> viewer.color_by([0, 1, -1], "cluster", labels=["bulk", "step"])  # doctest: +SKIP
         """
-        array = np.asarray(values)
+        array = as_colors(values)
         attrs = {"units": units, "long_name": str(name)}
         if labels is not None or colors is not None:
             attrs |= check_flags(array, labels, colors)
