@@ -96,7 +96,7 @@ def scores(
         return values, shown
     if is_log:
         return values + np.log(weight), shown
-    return np.where(values > 0, values * weight, values / weight), shown
+    return _log_softplus(values) + np.log(weight), shown
 
 
 def _one(
@@ -192,8 +192,10 @@ def choose(
 
 
 def _log_softplus(values: np.ndarray) -> np.ndarray:
+    """Logarithm of a promise that may be negative, made positive: what costs and chances can then be added to."""
     spread = float(np.std(values[np.isfinite(values)])) or 1.0
-    return np.asarray(np.log(np.logaddexp(0.0, values / spread) + 1e-300))
+    z = values / spread
+    return np.where(z > -30, np.log(np.logaddexp(0.0, np.maximum(z, -31))), z)
 
 
 def _penalty(model: Model, i: int) -> np.ndarray:

@@ -222,4 +222,4 @@ class Model:
         if self.feasibility is None or not self.feasibility.n:
             return np.ones(len(self.pool))
         mean, std = self.feasibility.posterior()
-        return np.asarray(np.clip(ndtr(-mean / np.sqrt(std**2 + 0.25)), 1e-6, 1.0))
+        return np.asarray(np.clip(ndtr(-mean / np.sqrt(std**2 + 0.01)), 1e-12, 1.0))
