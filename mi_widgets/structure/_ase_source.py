@@ -73,12 +73,14 @@ class AseFrames(FrameSource):
         super().__init__(path, n, len(self._file[0]))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "kind": self.kind, "n_frames": self.n_frames, "n_atoms": self.n_atoms}
+        state = {"path": self.path, "kind": self.kind, "n_frames": self.n_frames, "n_atoms": self.n_atoms}
+        return {**state, **self._kept()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         FrameSource.__init__(self, state["path"], state["n_frames"], state["n_atoms"])
         self.kind = state["kind"]
         self._file = self._open(self.path)
+        self._restore(state)
 
     def _open(self, path: Path) -> Any:
         module, name = INDEXED[self.kind]

@@ -1,5 +1,6 @@
 """What every text trajectory has: frames, and how a file is cut into them."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +9,12 @@ import numpy as np
 
 from mi_widgets.errors import FileFormatError
 
-__all__ = ["Format", "Frame", "atom_count", "numbers", "split_table"]
+__all__ = ["Format", "Frame", "atom_count", "floats", "numbers", "split_table"]
 
 
 @dataclass
 class Frame:
-    """One frame: what `label_structure` needs and what else there is."""
+    """One frame: what `label_structure` needs and what else there is; `unwrapped` positions do not jump at faces."""
 
     elements: list[str]
     position: np.ndarray
@@ -21,6 +22,7 @@ class Frame:
     pbc: tuple[bool, bool, bool]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    unwrapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,21 @@ def atom_count(word: bytes, what: str) -> int:
     return int(word)
 
 
+def floats(words: np.ndarray) -> np.ndarray:
+    """Numbers of words, with D for the exponent too, as Fortran writes it."""
+    try:
+        return words.astype(float)
+    except ValueError:
+        with contextlib.suppress(ValueError):
+            return np.char.replace(np.char.upper(words), b"D", b"E").astype(float)
+        raise
+
+
 def numbers(text: str, n: int) -> np.ndarray | None:
     """So many numbers, or None where the text holds anything else."""
     words = text.replace(",", " ").split()
     try:
-        values = np.array([float(w) for w in words])
+        values = floats(np.array(words, dtype=bytes)) if words else np.zeros(0)
     except ValueError:
         return None
     return values if values.size == n else None

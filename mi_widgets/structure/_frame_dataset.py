@@ -1,7 +1,7 @@
 """Frames of a file as a Dataset: in memory, or as dask arrays."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,25 +24,37 @@ def chunk_length(n_atoms: int) -> int:
     return min(max(int(_CHUNK_BYTES / (24 * max(n_atoms, 1))), 1), 256)
 
 
-def frames_dataset(source: FrameSource, elements: Elements, frames: slice | None, *, like: int = 0) -> xr.Dataset:
+def frames_dataset(
+    source: FrameSource, elements: Elements, frames: slice | None, *, like: int = 0, changing: Collection[str] = ()
+) -> xr.Dataset:
     """Dataset of some frames in memory, or of all as dask arrays; arrays are those that the frame `like` has."""
+    source.changing = frozenset([changing] if isinstance(changing, str) else changing)
     first = source.frame(like)
+    if elements is not None and "type" in source.changing:
+        raise ParameterError(
+            "elements= names atoms by their types, which then must stay: leave 'type' out of changing=."
+        )
     symbols = _symbols(first.elements, first.arrays.get("type"), elements)
 
     def values(name: str, sample: Any) -> Any:
-        array = FrameArray(source, name, np.shape(sample), np.asarray(sample).dtype)
+        text = np.asarray(sample).dtype.kind in "US"
+        array = FrameArray(source, name, np.shape(sample), object if text else np.asarray(sample).dtype)
         if frames is not None:
-            return array[frames]
+            return array[frames].astype(str) if text else array[frames]
         dask: Any = importlib.import_module("dask.array")  # untyped
         return dask.from_array(array, chunks=(chunk_length(len(symbols)), *np.shape(sample)), asarray=True, name=False)
 
     pbc = usable_pbc(first.pbc, first.cell, source.path.name)
     ds = label_structure(values("position", first.position), symbols, cell=values("cell", first.cell), pbc=pbc)
+    if first.unwrapped:
+        ds["position"].attrs["unwrapped"] = 1
     for name, sample in first.arrays.items():
-        fixed = name in ("id", "type", "mol", "mass", "tag") or np.asarray(sample).dtype.kind in "US"
-        if fixed:  # what does not change is not kept for each frame
+        if name in source.same(first):  # what does not change is not kept for each frame
             attrs = {"units": "u" if name == "mass" else "1", "long_name": name}
             ds[name] = (("atom", *(f"{name}_{k}" for k in range(np.ndim(sample) - 1))), sample, attrs)
+        elif name == "image" and np.shape(sample)[1:] == (3,):
+            attrs = {"units": "1", "long_name": "image of the cell"}
+            ds[name] = (("frame", "atom", "cell_vector"), values(name, sample), attrs)
         elif name == "energy" or np.ndim(sample) >= 1:
             add_array(ds, name, values(name, sample), first.units.get(name))
     return ds

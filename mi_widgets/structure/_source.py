@@ -11,12 +11,26 @@ import numpy as np
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsError
 from mi_widgets.structure._formats import Format, Frame
 from mi_widgets.structure._index import Index, build_index
+from mi_widgets.structure.convert import free_name
 
 __all__ = ["FrameArray", "FrameSource", "TextFrames"]
 
 _CACHE_BYTES = 64_000_000
 _SAMPLES = 64
 _STAMP_BYTES = 4096
+
+
+#: What an atom is: as a rule the same in all frames.
+_SAME = frozenset({"id", "type", "mol", "mass", "tag"})
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def _name(name: str, values: Any) -> str:
+    """Name of an array in a structure: energies of atoms are not that of the frame."""
+    return "energies" if name == "energy" and np.ndim(values) else free_name(name)
 
 
 class FrameSource(ABC):
@@ -28,6 +42,8 @@ class FrameSource(ABC):
     n_frames, n_atoms : int
     reads : int
         Number of frames read from the file so far.
+    changing : frozenset of str
+        Arrays that may change from frame to frame though they are of those that as a rule do not.
     """
 
     def __init__(self, path: Path, n_frames: int, n_atoms: int) -> None:
@@ -35,7 +51,8 @@ class FrameSource(ABC):
         self.reads = 0
         self._lock = threading.Lock()
         self._cache: OrderedDict[int, Frame] = OrderedDict()
-        self._first: tuple[list[str], tuple[bool, ...], Any] | None = None
+        self._first: tuple[list[str], tuple[bool, ...], dict[str, np.ndarray]] | None = None
+        self.changing: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return self.n_frames
@@ -55,6 +72,7 @@ class FrameSource(ABC):
                 self._cache.move_to_end(number)
                 return self._cache[number]
             found = self._read(number)
+            found.arrays = {_name(name, values): values for name, values in found.arrays.items()}
             self.reads += 1
             self._check(number, found)
             arrays = [found.position, *map(np.asarray, found.arrays.values())]
@@ -73,8 +91,10 @@ class FrameSource(ABC):
                 f"trajectory keeps its atoms; {alone}"
             )
         if self._first is None:
-            self._first = found.elements, tuple(found.pbc), np.asarray(found.arrays.get("id", ()))
-        other = not np.array_equal(np.asarray(found.arrays.get("id", ())), self._first[2])
+            same = {name: np.asarray(found.arrays[name]) for name in self.same(found)}
+            self._first = found.elements, tuple(found.pbc), same
+        same = self._first[2]
+        other = not np.array_equal(np.asarray(found.arrays.get("id", ())), same.get("id", ()))
         if other or found.elements != self._first[0]:
             raise DataError(
                 f"{self.path.name}: frame {number} has other atoms, or another order, than frame 0. A trajectory keeps "
@@ -85,6 +105,24 @@ class FrameSource(ABC):
                 f"{self.path.name}: frame {number} repeats along {list(found.pbc)}, frame 0 along "
                 f"{list(self._first[1])}; {alone}"
             )
+        for name, values in same.items():
+            if name in found.arrays and not _equal(np.asarray(found.arrays[name]), values):
+                raise DataError(
+                    f"{self.path.name}: frame {number} has another {name!r} than frame 0, which is kept once for all "
+                    f"frames. Keep it for each, read_trajectory(path, changing=[{name!r}]), or {alone}"
+                )
+
+    def _kept(self) -> dict[str, Any]:
+        """What goes to a worker with every source."""
+        return {"first": self._first, "changing": self.changing}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._first, self.changing = state["first"], state["changing"]
+
+    def same(self, frame: Frame) -> frozenset[str]:
+        """Names of the arrays that are the same in all frames: what an atom is, and texts."""
+        text = {name for name, v in frame.arrays.items() if np.asarray(v).dtype.kind in "US"}
+        return (frozenset(_SAME & set(frame.arrays)) | text) - self.changing
 
 
 class TextFrames(FrameSource):
@@ -95,13 +133,13 @@ class TextFrames(FrameSource):
         self.layout, self.index = layout, index
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "layout": self.layout.name, "index": self.index, "first": self._first}
+        return {"path": self.path, "layout": self.layout.name, "index": self.index, **self._kept()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from mi_widgets.structure._text import FORMATS
 
         self.__init__(state["path"], FORMATS[state["layout"]], state["index"])  # type: ignore[misc]
-        self._first = state["first"]
+        self._restore(state)
 
     def _parse(self, number: int) -> Frame:
         guessed = self.index.offsets is None
@@ -186,4 +224,11 @@ class FrameArray:
             return np.full(self.shape[1:], np.nan)
         if found is None or np.shape(found) != self.shape[1:]:
             raise DataError(f"{self.source.path.name}: frame {number} has no {self.name!r} as frame 0 has.")
-        return np.asarray(found, dtype=self.dtype)
+        found = np.asarray(found)
+        values = found.astype(self.dtype)
+        if not np.can_cast(found.dtype, self.dtype, "same_kind") and not np.array_equal(values, found):
+            raise DataError(
+                f"{self.source.path.name}: {self.name!r} of frame {number} is {found.dtype}, that of frame 0 "
+                f"{self.dtype}: its values would be cut. Write it as real numbers in all frames."
+            )
+        return values

@@ -5,9 +5,12 @@ import re
 import numpy as np
 
 from mi_widgets.errors import FileFormatError
-from mi_widgets.structure._formats import Format, Frame, atom_count, split_table
+from mi_widgets.structure._formats import Format, Frame, atom_count, floats, split_table
 
 __all__ = ["LAMMPS_DUMP"]
+
+#: kcal/mol in eV: 4184 J by the Avogadro and the elementary charge, exact since 2019.
+_KCAL_PER_MOL = 4184 / (6.02214076e23 * 1.602176634e-19)
 
 
 def _dump_lines(head: bytes) -> tuple[int, int, int]:
@@ -42,38 +45,47 @@ def _dump_parse(header: bytes, data: bytes) -> Frame:
     if "id" in columns:
         order = np.argsort(columns["id"].astype(np.int64), kind="stable")
         columns = {k: v[order] for k, v in columns.items()}
-    position = None
+    position, unwrapped = None, False
     for kind in ("u", "", "su", "s"):
         keys = [f"{a}{kind}" for a in "xyz"]
         if all(k in columns for k in keys):
-            values = np.stack([columns.pop(k).astype(float) for k in keys], axis=1)
+            values = np.stack([floats(columns.pop(k)) for k in keys], axis=1)
             position = values @ cell if "s" in kind else values - origin
+            unwrapped = "u" in kind
             break
     if position is None:
         raise FileFormatError(
             f"LAMMPS dump: no positions (x y z, xu yu zu, xs ys zs) among the columns {' '.join(names)}."
         )
+    style = _style(header)
     arrays = {}
-    for name, three in (("velocity", ("vx", "vy", "vz")), ("force", ("fx", "fy", "fz")), ("image", ("ix", "iy", "iz"))):
-        keys = list(three)
+    for name, letter in (("velocity", "v"), ("force", "f"), ("image", "i")):
+        keys = [letter + a for a in "xyz"]
         if all(k in columns for k in keys):
-            arrays[name] = np.stack([columns.pop(k).astype(float) for k in keys], axis=1)
+            arrays[name] = np.stack([floats(columns.pop(k)) for k in keys], axis=1)
+    if "force" in arrays and style == "real":
+        arrays["force"] = arrays["force"] * _KCAL_PER_MOL
+    if "image" in arrays:
+        arrays["image"] = arrays["image"].astype(np.int64)
+    if "q" in columns and "charge" not in columns:
+        columns["charge"] = columns.pop("q")
     elements = [w.decode() for w in columns.pop("element")] if "element" in columns else ["X"] * n
     for name, words in columns.items():
         arrays[name] = words.astype(np.int64) if name in ("id", "type", "mol") else _number_or_text(words)
-    return Frame(elements, position, cell, pbc, arrays, _units(header))
+    time = "fs" if style == "real" else "ps"
+    units = {"time": time, "velocity": f"angstrom/{time}"}
+    return Frame(elements, position, cell, pbc, arrays, units, unwrapped)
 
 
-def _units(header: bytes) -> dict[str, str]:
-    """Units of time and velocity; `dump_modify units yes` writes their style once, at the head of the file."""
+def _style(header: bytes) -> str:
+    """Style of units; `dump_modify units yes` writes it once, at the head of the file."""
     words = header.split()
     style = words[2].decode("latin-1") if header.startswith(b"ITEM: UNITS") and len(words) > 2 else "metal"
-    if style in ("si", "cgs", "electron", "micro", "nano"):
+    if style not in ("metal", "real"):
         raise FileFormatError(
             f"LAMMPS dump: lengths in units {style!r} are not angstrom; write it in 'metal' or 'real'."
         )
-    time = "fs" if style == "real" else "ps"
-    return {"time": time, "velocity": f"angstrom/{time}"}
+    return style
 
 
 def _dump_stamp(_header: bytes, head: bytes) -> tuple[float | None, int | None]:
@@ -101,7 +113,7 @@ def _dump_cell(title: list[bytes], box: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _number_or_text(words: np.ndarray) -> np.ndarray:
     try:
-        return words.astype(float)
+        return floats(words)
     except ValueError:
         return np.char.decode(words, "utf-8", "replace")
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from mi_widgets.errors import FileFormatError
-from mi_widgets.structure._formats import Format, Frame, atom_count, split_table
+from mi_widgets.structure._formats import Format, Frame, atom_count, floats, split_table
 
 __all__ = ["XDATCAR"]
 
@@ -48,7 +48,7 @@ def _xdatcar_parse(header: bytes, data: bytes) -> Frame:
     elements = [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
     while lines and not lines[-1].strip():
         lines.pop()
-    values = split_table(lines[8:], sum(counts), 3, "XDATCAR").astype(float)
+    values = floats(split_table(lines[8:], sum(counts), 3, "XDATCAR"))
     direct = lines[7].lstrip().lower().startswith(b"direct")
     return Frame(elements, values @ cell if direct else values * scale, cell, (True,) * 3)
 

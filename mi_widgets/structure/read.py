@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mi_widgets.structure._ase_source import INDEXED, REFUSED, AseFrames, ase_fo
 from mi_widgets.structure._frame_dataset import Elements, chunk_length, frames_dataset, with_stamps
 from mi_widgets.structure._index import Index, build_index
 from mi_widgets.structure._optional import need
+from mi_widgets.structure._packed import PACKED, first_bytes, frames_of
 from mi_widgets.structure._source import FrameSource, TextFrames
 from mi_widgets.structure._text import FORMATS
 from mi_widgets.structure.convert import from_ase
@@ -43,7 +45,7 @@ def read_structure(
     format : str, optional
         Name of the format as ASE has it, where neither name nor content says it.
     elements : mapping or sequence, optional
-        Chemical symbols of LAMMPS's types, ``{1: "Si", 2: "O"}`` or ``["Si", "O"]``.
+        Chemical symbols of LAMMPS's types, ``{1: "Si", 2: "O"}`` or ``["Si", "O"]``; refused where there are no types.
 
     Returns
     -------
@@ -74,12 +76,13 @@ def read_structure(
     path = Path(path)
     kind = _kind(path, format)
     if kind in FORMATS:
-        source = _text_frames(path, kind, frame)
+        source = frames_of(path, lambda text: _text_frames(text, str(kind), frame))
         number = _number(path, frame, len(source))
         if source.index.rest and frame < 0:
             _say_cut_off(path, len(source), f"frame {frame} is counted from the last whole one")
         ds = frames_dataset(source, elements, slice(number, number + 1), like=number).isel(frame=0, drop=True)
         return _attrs(ds, path, "read_structure", kind)
+    _refuse_elements(path, elements)
     if kind == "netcdf":
         ds = _read_netcdf(path)
         number = _number(path, frame, ds.sizes.get("frame", 1))
@@ -95,6 +98,7 @@ def read_trajectory(
     elements: Elements = None,
     timestep: float | None = None,
     lazy: bool | None = None,
+    changing: Collection[str] = (),
 ) -> xr.Dataset:
     r"""Open a trajectory; extended XYZ, LAMMPS dumps, XDATCAR and ASE's .traj are read when frames are asked for.
 
@@ -106,7 +110,8 @@ def read_trajectory(
     Parameters
     ----------
     path : str or Path
-        Extended XYZ, LAMMPS dump, XDATCAR, netCDF that this package wrote, or any format that ASE reads.
+        Extended XYZ, LAMMPS dump, XDATCAR (also packed: .gz, .bz2, .xz; a copy is unpacked), netCDF that this package
+        wrote, or any format that ASE reads.
     format : str, optional
         Name of the format as ASE has it, where neither name nor content says it.
     elements : mapping or sequence, optional
@@ -116,14 +121,19 @@ def read_trajectory(
         Time between the frames of the file (fs): gives the coordinate ``time``, whatever times the file has.
     lazy : bool, optional
         Keep values in the file as dask arrays; by default where dask is installed, but netCDF only above 1 GB.
+    changing : collection of str
+        Columns of a text or .traj that are kept for each frame though they are of those that are kept once for all:
+        ``type``, ``mol``, ``mass``, ``tag`` and texts. Without this, a frame where one is another is refused.
 
     Returns
     -------
     xarray.Dataset
         ``position`` (frame, atom, axis) and ``cell`` (frame, cell_vector, axis) in angstrom, ``pbc`` (cell_vector),
         and every array that frame 0 has, NaN in frames that lack it. Positions of a LAMMPS dump count from the corner
-        of its box; ``xu yu zu`` are taken before ``x y z``, and units are those of ``units metal`` unless it says
-        ``real``. Where every frame has them there are the coordinates over ``frame``
+        of its box; ``xu yu zu`` are taken before ``x y z`` (``position.attrs["unwrapped"]`` is then 1), ``ix iy iz``
+        are ``image`` (frame, atom, cell_vector), ``q`` is ``charge``, and units are those of ``units metal`` unless it
+        says ``real``, of which forces become eV/angstrom. Momenta in extended XYZ, as ASE writes them, become
+        ``velocity``. Where every frame has them there are the coordinates over ``frame``
 
         - ``time``: of extended XYZ (``Time=``, taken as fs) and LAMMPS (``ITEM: TIME``, ps or fs)
         - ``step``, 1: of LAMMPS (``ITEM: TIMESTEP``), extended XYZ (``step=``), and XDATCAR, which has no time
@@ -135,7 +145,7 @@ def read_trajectory(
     FileFormatError
         The file is empty, damaged, not what its name says, or of a format that would run code.
     DataError
-        Frames differ in their atoms, or in the directions in which they repeat.
+        Frames differ in their atoms, in the directions in which they repeat, or in a column that is kept once for all.
     MissingDependencyError
         ASE, or a package that it needs for a format, is not installed, or ``lazy=True`` without dask.
 
@@ -155,13 +165,15 @@ def read_trajectory(
     kind = _kind(path, format)
     if timestep is not None and not timestep > 0:
         raise ParameterError(f"read_trajectory: timestep must be above zero (fs); got {timestep}.")
+    if kind not in FORMATS:
+        _refuse_elements(path, elements)
     if kind == "netcdf":
         return _with_time(_read_netcdf(path, lazy), timestep)
     source: FrameSource | None = None
     if kind in FORMATS:
-        index = build_index(path, FORMATS[kind])
-        source = TextFrames(path, FORMATS[kind], index)
-        if index.rest:
+        layout = FORMATS[kind]
+        source = frames_of(path, lambda text: TextFrames(text, layout, build_index(text, layout)))
+        if source.index.rest:
             _say_cut_off(path, len(source), f"{len(source)} whole frames are given")
     else:
         kind = ase_format(path, format)
@@ -170,7 +182,9 @@ def read_trajectory(
     if source is None:
         ds = from_ase(read_all(path, kind))
     else:
-        ds = with_stamps(frames_dataset(source, elements, None if _use_dask(lazy) else slice(None)), source)
+        ds = with_stamps(
+            frames_dataset(source, elements, None if _use_dask(lazy) else slice(None), changing=changing), source
+        )
     return _attrs(_with_time(ds, timestep), path, "read_trajectory", kind)
 
 
@@ -179,6 +193,13 @@ def _with_time(ds: xr.Dataset, timestep: float | None) -> xr.Dataset:
         return ds
     values = np.arange(ds.sizes["frame"]) * float(timestep)
     return ds.assign_coords(time=("frame", values, {"units": "fs", "long_name": "time"}))
+
+
+def _refuse_elements(path: Path, elements: Elements) -> None:
+    if elements is not None:
+        raise ParameterError(
+            f"elements= names the types of a LAMMPS dump; {path.name} is read as another format: leave it out."
+        )
 
 
 def _use_dask(lazy: bool | None) -> bool:
@@ -197,11 +218,11 @@ def _kind(path: Path, given: str | None) -> str | None:
         if given in REFUSED:
             raise FileFormatError(f"{path.name}: files of format {given!r} can run code when they are read; refused.")
         return names.get(given)
-    with path.open("rb") as stream:
-        head = stream.read(4096)
+    head, packed = first_bytes(path, 4096), path.suffix.lower() in PACKED
     if not head.strip():
         raise FileFormatError(f"{path.name} is empty.")
-    if head.startswith((b"\x89HDF", b"CDF")) and path.suffix.lower() in (".nc", ".nc4"):
+    path = Path(path.stem) if packed else path
+    if head.startswith((b"\x89HDF", b"CDF")) and not packed and path.suffix.lower() in (".nc", ".nc4"):
         return "netcdf"
     if head.startswith(b"ITEM: "):
         return "lammps-dump"
