@@ -63,7 +63,9 @@ CHECKS = {
         assert score > 0.95 and mixed == 0 and same > 0.95
         assert set(kind.values[place[:4]]) > {"C*2 (Mg1 O*1)", "O*1 (C*1)", "Mg5 (O5) by vacancy"}
         assert rows["orbitals added"][1] < 0.9 and rows["0.1"][0] > rows["share of states 0.2"][0]
-        assert rules.best.sel(rule="silhouette") == 2
+        best = rules.best.to_series()
+        assert best[["height_ratio", "silhouette", "stability"]].max() <= 3 and best["bic"] > 15
+        assert float(apart[low, high]) < 0.06 < 0.1 < float(plain[low, high])
         assert min(judged[name][2] for name in chosen_on) > 0.9 and judged["si_dimers"][2] < 0.9
         assert judged["si_dimers"][3] > 0.99 and judged["tio2_rutile"][3] < 0.98
     """,
