@@ -1,15 +1,19 @@
 """Sites: layers of a slab, sites equivalent by symmetry, repeated cells."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.spatial import KDTree
 
-from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.structure._cells import complete_cell
-from mi_widgets.structure._check import check_structure, finish, one_frame, positive
+from mi_widgets.structure._check import check_structure, finish, finish_array, one_frame, positive
+from mi_widgets.structure._motion import counts_images, unwrapped_position
 from mi_widgets.structure._optional import need
+from mi_widgets.structure._point_group import symmetry_of_molecule
 
 __all__ = ["equivalent_sites", "replicate", "slab_layers"]
 
@@ -27,7 +31,8 @@ def slab_layers(structure: xr.Dataset, *, tolerance: float = 0.5, normal: str = 
     tolerance : float
         Least distance of layers (angstrom).
     normal : {"a", "b", "c"}
-        Cell vector that leads out of the surface; heights are measured at right angles to the other two.
+        Cell vector that leads out of the surface; heights are measured at right angles to the other two. Where it is
+        zero, up is along x, y or z, in which it stands.
 
     Returns
     -------
@@ -57,6 +62,8 @@ def slab_layers(structure: xr.Dataset, *, tolerance: float = 0.5, normal: str = 
     across = np.cross(cell[(k + 1) % 3], cell[(k + 2) % 3])
     across = across / np.linalg.norm(across)
     period = float(cell[k] @ across)
+    if np.linalg.norm(np.asarray(structure["cell"].transpose(..., "cell_vector", "axis").values)[..., k, :]) < 1e-10:
+        period = across[k] if abs(across[k]) > 1e-6 else across[np.argmax(np.abs(across))]  # up along x, y or z then
     if period < 0:  # left-handed: up is where the cell vector points
         across, period = -across, -period
     height = position @ across
@@ -70,14 +77,18 @@ def slab_layers(structure: xr.Dataset, *, tolerance: float = 0.5, normal: str = 
     layer = np.zeros(len(height), dtype=np.int64)
     layer[order[1:]] = np.cumsum(np.diff(height[order]) > tolerance)
     attrs = {"units": "1", "long_name": "layer from the bottom"}
-    return _per_atom(structure, layer, "layer", attrs)
+    found = _per_atom(structure, layer, "layer", attrs)
+    return finish_array(found, who, "Layers of a slab", {"tolerance": tolerance, "normal": normal}, of=structure)
 
 
-def equivalent_sites(structure: xr.Dataset, *, tolerance: float = 1e-3) -> xr.DataArray:
+def equivalent_sites(
+    structure: xr.Dataset, *, tolerance: float = 1e-3, by: str | Sequence[str] | None = None
+) -> xr.DataArray:
     """Find which atoms are equivalent by symmetry.
 
-    Symmetry operations are found by spglib [1]_. A direction without repetition is given vacuum, so that operations are
-    those of the slab, wire or molecule that keep its cell.
+    Operations of a crystal are found by spglib [1]_; a direction in which a slab or wire does not repeat is given
+    vacuum. A molecule (nothing repeats) has those of its point group, however it is turned: every map that takes two of
+    its atoms to others of their kind and distance is tried, and kept where all atoms find one of theirs.
 
     Parameters
     ----------
@@ -85,21 +96,29 @@ def equivalent_sites(structure: xr.Dataset, *, tolerance: float = 1e-3) -> xr.Da
         One structure.
     tolerance : float
         Distance (angstrom) within which an atom may miss its image.
+    by : str or sequence of str, optional
+        Per-atom arrays, such as ``"magmom"``, in which equivalent atoms must agree too, numbers to one hundredth of the
+        largest.
 
     Returns
     -------
     xarray.DataArray
         ``site`` (atom), 1: atoms of one number are equivalent; numbers run from 0 in order of appearance. Attributes
-        ``space_group`` and ``space_group_number`` are those of the cell with its vacuum.
+        ``space_group`` and ``space_group_number`` are those of the cell with its vacuum; a molecule has
+        ``point_group`` (Schoenflies; ``*`` is infinity) instead.
 
     Raises
     ------
     MissingDependencyError
-        spglib is not installed.
+        spglib is not installed; molecules do not need it.
     DataError
         No symmetry can be found: atoms overlap, or positions are not finite.
     LabelError
         `structure` has several frames, or lacks an array.
+
+    Notes
+    -----
+    Of a wire that lies askew to its cell, operations that turn it about its axis may be missed.
 
     References
     ----------
@@ -115,8 +134,55 @@ def equivalent_sites(structure: xr.Dataset, *, tolerance: float = 1e-3) -> xr.Da
     who = "equivalent_sites"
     tolerance = positive("tolerance", tolerance, who=who)
     position, cell, pbc = one_frame(structure, who=who)
+    names = [] if by is None else [by] if isinstance(by, str) else list(by)
+    kinds = _kinds(structure, ["element", *names], who)
+    attrs: dict[str, Any] = {"units": "1", "long_name": "site"}
     if not len(position):
-        return _per_atom(structure, np.zeros(0, dtype=np.int64), "site", {"units": "1", "long_name": "site"})
+        orbit = np.zeros(0, dtype=np.int64)
+    elif not pbc.any():
+        orbit, group = _molecule(position, kinds, tolerance, who)
+        attrs["point_group"] = group
+    else:
+        found = _operations(position, cell, pbc, kinds, tolerance, who)
+        orbit = found.equivalent_atoms
+        attrs |= {"space_group": found.international, "space_group_number": int(found.number)}
+    _, first, index = np.unique(orbit, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    site = _per_atom(structure, rank[index].astype(np.int64), "site", attrs)
+    return finish_array(site, who, "Equivalent sites", {"tolerance": tolerance, "by": names}, of=structure)
+
+
+def _kinds(structure: xr.Dataset, names: list[str], who: str) -> np.ndarray:
+    """Number of each atom's kind, from 1: atoms of one number agree in all arrays."""
+    rows = []
+    for name in names:
+        if name not in structure or structure[name].dims != ("atom",):
+            raise LabelError(f"{who}: by={name!r} is no array over atom alone.")
+        values = np.asarray(structure[name].values)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise DataError(f"{who}: {name} has values that are not finite; leave those atoms out.")
+        if values.dtype.kind == "f":
+            order = np.argsort(values)
+            step = np.diff(values[order]) > 1e-2 * np.abs(values).max(initial=0.0)
+            number = np.zeros(values.size, dtype=np.int64)
+            number[order[1:]] = np.cumsum(step)
+            rows.append(number)
+        else:
+            rows.append(np.unique(values.astype(str), return_inverse=True)[1])
+    return np.asarray(np.unique(np.array(rows), axis=1, return_inverse=True)[1]).reshape(-1) + 1
+
+
+def _molecule(position: np.ndarray, kinds: np.ndarray, tolerance: float, who: str) -> tuple[np.ndarray, str]:
+    if len(KDTree(position).query_pairs(tolerance, output_type="ndarray")):
+        raise DataError(f"{who}: no symmetry found: atoms overlap, or lie nearer than tolerance={tolerance} angstrom.")
+    found = symmetry_of_molecule(position, kinds, tolerance)
+    return found.orbit, found.name
+
+
+def _operations(
+    position: np.ndarray, cell: np.ndarray, pbc: np.ndarray, kinds: np.ndarray, tolerance: float, who: str
+) -> Any:
+    """What spglib says of a crystal."""
     spglib: Any = need("spglib", who)
     cell = complete_cell(cell)
     for k in np.flatnonzero(~pbc):
@@ -126,7 +192,6 @@ def equivalent_sites(structure: xr.Dataset, *, tolerance: float = 1e-3) -> xr.Da
         cell[k] = across * (extent + 17.3 + k)  # unlike lengths, so that no symmetry is made up
     if np.linalg.det(cell) < 0:
         cell, position = -cell, -position  # inverted as a whole: the same orbits
-    kinds = np.unique(structure["element"].values.astype(str), return_inverse=True)[1] + 1
     fraction = position @ np.linalg.inv(cell)
     found, reason = None, "spglib found nothing"
     try:
@@ -140,15 +205,7 @@ def equivalent_sites(structure: xr.Dataset, *, tolerance: float = 1e-3) -> xr.Da
             f"{who}: no symmetry found ({reason}). Do atoms overlap, or lie nearer to each other than "
             f"tolerance={tolerance} angstrom?"
         )
-    _, first, index = np.unique(found.equivalent_atoms, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    attrs = {
-        "units": "1",
-        "long_name": "site",
-        "space_group": found.international,
-        "space_group_number": int(found.number),
-    }
-    return _per_atom(structure, rank[index].astype(np.int64), "site", attrs)
+    return found
 
 
 def _per_atom(structure: xr.Dataset, values: np.ndarray, name: str, attrs: dict[str, Any]) -> xr.DataArray:
@@ -173,6 +230,9 @@ def replicate(structure: xr.Dataset, n: int | tuple[int, int, int]) -> xr.Datase
 
         - ``parent`` (atom), 1: the value of ``atom`` in `structure`
         - ``image`` (atom, cell_vector), 1: the cell that the copy is in
+
+        ``energy`` is that of all copies. An ``image`` (frame, atom, cell_vector) that `structure` has, cells passed
+        since the first frame, is added to the positions, which are marked ``unwrapped`` = 1.
 
     Raises
     ------
@@ -199,6 +259,9 @@ def replicate(structure: xr.Dataset, n: int | tuple[int, int, int]) -> xr.Datase
     if flat.any():
         k = int(np.argmax(flat))
         raise ParameterError(f"{who}: the cell vector {'abc'[k]} is zero; n must be 1 there, not {int(given[k])}.")
+    source = structure
+    if counts_images(structure):
+        structure = structure.drop_vars("image").assign(position=unwrapped_position(structure, who=who))
     image = np.stack(np.meshgrid(*(np.arange(k) for k in given), indexing="ij"), axis=-1).reshape(-1, 3)
     n_atoms = structure.sizes["atom"]
     names = structure["atom"].values if "atom" in structure.coords else np.arange(n_atoms)
@@ -211,4 +274,7 @@ def replicate(structure: xr.Dataset, n: int | tuple[int, int, int]) -> xr.Datase
     out["cell"] = (structure["cell"] * factor).transpose(*structure["cell"].dims).assign_attrs(structure["cell"].attrs)
     out["parent"] = ("atom", np.tile(names, len(image)), {"units": "1", "long_name": "atom of the repeated structure"})
     out["image"] = (("atom", "cell_vector"), cells.values, {"units": "1", "long_name": "cell of the copy"})
-    return finish(out, who, f"{structure.attrs.get('title', 'structure')}, repeated", {"n": given.tolist()})
+    if "energy" in out:
+        out["energy"] = (out["energy"] * len(image)).assign_attrs(structure["energy"].attrs)
+    title = f"{structure.attrs.get('title', 'structure')}, repeated"
+    return finish(out, who, title, {"n": given.tolist()}, of=source)

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import xarray as xr
+from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.geometry import get_layers
+from pymatgen.core import Molecule
+from pymatgen.symmetry.analyzer import PointGroupAnalyzer
 
 from mi_widgets import structure
 from mi_widgets.datasets import make_diffusing_atoms, make_slab
-from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import label_structure
 
 
@@ -59,13 +62,90 @@ def test_sites_of_crystals(atoms, number: int, n_sites: int) -> None:
     assert len(set(found.values)) == n_sites
 
 
-def test_sites_of_a_left_handed_cell_and_a_molecule() -> None:
+def test_sites_of_a_left_handed_cell() -> None:
     ds = structure.from_ase(bulk("NaCl", "rocksalt", a=5.64))
     swapped = ds.assign(cell=ds.cell[[1, 0, 2]].assign_coords(cell_vector=["a", "b", "c"]))
     assert structure.equivalent_sites(swapped).attrs["space_group_number"] == 225
-    benzene = structure.equivalent_sites(structure.from_ase(molecule("C6H6")))
-    assert benzene.values.tolist()[:1] == [0]
-    assert len(set(structure.equivalent_sites(structure.from_ase(molecule("H2O"))).values)) == 2
+
+
+def _turned(atoms: Atoms, seed: int) -> xr.Dataset:
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]  # a reflection as well, for some seeds
+    return structure.from_ase(Atoms(atoms.numbers, atoms.positions @ turn + 5.0))
+
+
+MOLECULES = {  # sites and point groups of textbooks
+    "H2O": (2, "C2v"), "NH3": (2, "C3v"), "CH4": (2, "Td"), "C6H6": (2, "D6h"), "C2H6": (2, "D3d"), "C2H4": (2, "D2h"),
+    "CO2": (2, "D*h"), "HCN": (3, "C*v"), "SiH2_s1A1d": (2, "C2v"), "H2O2": (2, "C2"), "CH3OH": (5, "Cs"),
+    "C3H4_D2d": (3, "D2d"), "bicyclobutane": (5, "C2v"), "C4H4NH": (6, "C2v"), "CH3CHO": (6, "Cs"),
+    "trans-butane": (5, "C2h"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOLECULES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_sites_of_a_molecule_however_it_is_turned(name: str, seed: int) -> None:
+    n_sites, group = MOLECULES[name]
+    found = structure.equivalent_sites(_turned(molecule(name), seed), tolerance=0.02)
+    assert (len(set(found.values)), found.attrs["point_group"]) == (n_sites, group)
+
+
+@pytest.mark.parametrize("name", ["C60", "C6H6", "CH4", "NH3", "C2H6", "C5H8", "cyclobutane", "SF6", "P2"])
+def test_sites_and_group_of_a_molecule_are_pymatgen_s(name: str) -> None:
+    octahedron = Atoms("SF6", [[0, 0, 0], *(1.56 * np.vstack([np.eye(3), -np.eye(3)]))])
+    atoms = octahedron if name == "SF6" else molecule(name)
+    tolerance = 0.02
+    analyser = PointGroupAnalyzer(Molecule(atoms.symbols, atoms.positions), tolerance=tolerance)
+    sets = analyser.get_equivalent_atoms()["eq_sets"].values()
+    found = structure.equivalent_sites(_turned(atoms, 5), tolerance=tolerance)
+    assert sorted(map(sorted, sets)) == sorted(np.flatnonzero(found == k).tolist() for k in set(found.values))
+    assert found.attrs["point_group"] == analyser.sch_symbol
+
+
+def test_atoms_of_a_molecule_without_symmetry_are_all_different() -> None:
+    rng = np.random.default_rng(0)
+    found = structure.equivalent_sites(label_structure(rng.normal(size=(200, 3)) * 5, ["Ar"] * 200))
+    assert found.values.tolist() == list(range(200))
+    assert found.attrs["point_group"] == "C1"
+    twice = rng.normal(size=(20, 3)) * 5
+    mirrored = structure.equivalent_sites(label_structure(np.vstack([twice, -twice]), ["Ar"] * 40))
+    assert mirrored.values.tolist() == list(range(20)) * 2
+    assert mirrored.attrs["point_group"] == "Ci"
+
+
+def test_atoms_that_differ_in_an_array_are_not_equivalent() -> None:
+    iron = structure.from_ase(bulk("Fe", "bcc", a=2.87, cubic=True))
+    iron["magmom"] = ("atom", [2.2, -2.2], {"units": "bohr_magneton"})
+    assert structure.equivalent_sites(iron).values.tolist() == [0, 0]
+    assert structure.equivalent_sites(iron, by="magmom").values.tolist() == [0, 1]
+    near = iron.assign(magmom=("atom", [2.2, 2.201]))
+    assert structure.equivalent_sites(near, by=["magmom"]).values.tolist() == [0, 0]
+    water = structure.from_ase(molecule("H2O")).assign(isotope=("atom", [16, 1, 2]))
+    assert structure.equivalent_sites(water, by="isotope").attrs["point_group"] == "Cs"
+    for bad in ("spin", "position"):
+        with pytest.raises(LabelError, match=bad):
+            structure.equivalent_sites(iron, by=bad)
+    with pytest.raises(DataError, match="magmom has values that are not finite"):
+        structure.equivalent_sites(iron.assign(magmom=iron.magmom * np.nan), by="magmom")
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_layers_without_a_normal_begin_at_the_bottom(swap: bool) -> None:
+    cell = np.diag([4.0, 4.0, 0.0])[[1, 0, 2] if swap else [0, 1, 2]]
+    sheet = label_structure([[0, 0, 0], [0, 0, 3]], ["Mg", "O"], cell=cell, pbc=[True, True, False])
+    assert structure.slab_layers(sheet).values.tolist() == [0, 1]
+
+
+def test_replicas_have_the_energy_of_all_and_keep_the_cells_passed() -> None:
+    salt = structure.from_ase(bulk("NaCl", "rocksalt", a=5.64)).assign(energy=((), -5.0, {"units": "eV"}))
+    found = structure.replicate(salt, (2, 3, 1))
+    assert (float(found.energy), found.energy.attrs["units"], float(salt.energy)) == (-30.0, "eV", -5.0)
+    path, image = np.array([[[8.0 * k, 0, 0]] for k in range(6)]), np.zeros((6, 1, 3), dtype=int)
+    image[..., 0] = path[..., 0] // 10
+    run = label_structure(path - image * 10.0, ["Li"], cell=np.eye(3) * 10.0)
+    run["image"] = (("frame", "atom", "cell_vector"), image)
+    twice = structure.replicate(run, (2, 1, 1))
+    np.testing.assert_allclose(structure.msd(twice).msd[0], np.square(8.0 * np.arange(6)))
+    np.testing.assert_allclose(twice.position, np.concatenate([path, path + np.array([10.0, 0, 0])], axis=1))
 
 
 def test_both_sides_of_a_symmetric_slab_are_equivalent() -> None:
