@@ -13,6 +13,15 @@ from mi_widgets.structure._cells import check_cells
 from mi_widgets.structure._check import check_structure, finish
 from mi_widgets.structure._elements import SYMBOLS
 from mi_widgets.structure._optional import need
+from mi_widgets.structure._packages import (
+    COMPUTED,
+    computed_arrays,
+    held_by_ase,
+    held_by_pymatgen,
+    hold,
+    site_properties,
+    species_of,
+)  # fmt: skip
 
 __all__ = ["from_ase", "from_pymatgen", "to_ase", "to_pymatgen"]
 
@@ -23,11 +32,17 @@ PER_ATOM: Mapping[str, tuple[str, str]] = {
     "mass": ("u", "mass"),
     "charge": ("elementary_charge", "charge"),
     "magmom": ("bohr_magneton", "magnetic moment"),
+    "initial_charge": ("elementary_charge", "charge at the start"),
+    "initial_magmom": ("bohr_magneton", "magnetic moment at the start"),
+    "oxidation_state": ("elementary_charge", "oxidation state"),
+    "fixed": ("1", "held in place"),
+    "fixed_scaled": ("1", "held in place along the cell vector"),
     "tag": ("1", "tag"),
 }
 _ASE_NAMES = {"forces": "force", "velocities": "velocity", "masses": "mass", "charges": "charge", "magmoms": "magmom"}
 _ASE_NAMES |= {"initial_charges": "charge", "initial_magmoms": "magmom", "tags": "tag"}
 _BACK = {"mass": "masses", "charge": "initial_charges", "magmom": "initial_magmoms", "tag": "tags"}
+_BACK |= {"initial_charge": "initial_charges", "initial_magmom": "initial_magmoms"}
 _OWN = {"numbers", "positions", "momenta"}
 _TAKEN = {"atom", "frame", "axis", "cell_vector", "element", "position", "cell", "pbc", "time", "step", "parent"}
 
@@ -44,7 +59,10 @@ def from_ase(atoms: Any) -> xr.Dataset:
     -------
     xarray.Dataset
         As `mi_widgets.labels.label_structure` makes it, with ``velocity`` (angstrom/fs), ``force`` (eV/angstrom),
-        ``energy`` (eV) and other arrays under their own names.
+        ``energy`` (eV) and other arrays under their own names. ``magmom`` and ``charge`` are the computed ones where
+        there are any, marked by the attribute ``computed`` = 1, and those at the start are then ``initial_magmom`` and
+        ``initial_charge``. ``fixed`` (atom or atom, axis) and ``fixed_scaled`` (atom, cell_vector) say what FixAtoms,
+        FixCartesian and FixScaled hold in place. ``info`` and the stress are not kept.
 
     Raises
     ------
@@ -58,7 +76,8 @@ def from_ase(atoms: Any) -> xr.Dataset:
     Warns
     -----
     MIWidgetsWarning
-        The structure repeats along a zero cell vector; it is taken as not repeating there.
+        The structure repeats along a zero cell vector; it is taken as not repeating there. Or it has constraints of
+        another kind, which are not kept.
 
     Examples
     --------
@@ -68,7 +87,7 @@ def from_ase(atoms: Any) -> xr.Dataset:
     """
     Atoms = need("ase", "from_ase").Atoms
     single = isinstance(atoms, Atoms)
-    frames = [atoms] if single else list(atoms)
+    frames = [atoms] if single else list(atoms) if isinstance(atoms, Iterable) else []
     if not frames or not all(isinstance(a, Atoms) for a in frames):
         raise LabelError(f"from_ase takes Atoms or a list of Atoms, one at least; got {type(atoms).__name__}.")
     same_atoms([a.get_chemical_symbols() for a in frames])
@@ -88,6 +107,9 @@ def from_ase(atoms: Any) -> xr.Dataset:
     )
     for name, values in arrays_of(frames).items():
         add_array(ds, name, values[0] if single else values)
+    for name in ("charge", "magmom"):
+        if name in ds and all(name in computed_arrays(a) for a in frames):
+            ds[name].attrs["computed"] = 1
     return finish(ds, "from_ase", frames[0].get_chemical_formula() or "empty structure", {})
 
 
@@ -131,7 +153,8 @@ def add_array(ds: xr.Dataset, name: str, values: Any, units: str | None = None) 
         return
     over = ds["position"].dims[:-1]
     lead = len(over)
-    rest = tuple("axis" if n == 3 else f"{name}_{k}" for k, n in enumerate(values.shape[lead:]))
+    three = "cell_vector" if name in ("image", "fixed_scaled") else "axis"
+    rest = tuple(three if n == 3 else f"{name}_{k}" for k, n in enumerate(values.shape[lead:]))
     known, long_name = PER_ATOM.get(name, ("1", name.replace("_", " ")))
     ds[name] = ((*over, *(rest if len(set(rest)) == len(rest) else (f"{name}_{k}" for k in range(len(rest))))), values)
     ds[name].attrs = {"units": units or known, "long_name": long_name}
@@ -142,17 +165,15 @@ def arrays_of(frames: list[Any]) -> dict[str, np.ndarray]:
     fs = need("ase.units", "from_ase").fs
     found: dict[str, list[Any]] = {}
     for atoms in frames:
-        have = {_ASE_NAMES.get(name, name) for name in atoms.arrays}
+        computed = computed_arrays(atoms)
         for name, values in atoms.arrays.items():
             if name not in _OWN and values.dtype.kind in "biufUS":
-                found.setdefault(_ASE_NAMES.get(name, name), []).append(values)
+                key = _ASE_NAMES.get(name, name)
+                found.setdefault(f"initial_{key}" if key in computed else key, []).append(values)
+        for key, values in (computed | held_by_ase(atoms)).items():
+            found.setdefault(key, []).append(values)
         if "momenta" in atoms.arrays:
             found.setdefault("velocity", []).append(atoms.get_velocities() * fs)
-        results = getattr(atoms.calc, "results", {}) or {}
-        for key in ("forces", "charges", "magmoms"):
-            values = results.get(key)
-            if values is not None and len(values) == len(atoms) and _ASE_NAMES[key] not in have:
-                found.setdefault(_ASE_NAMES[key], []).append(np.asarray(values))
     kept = {k: np.array(v) for k, v in found.items() if len(v) == len(frames) and len({x.shape for x in v}) == 1}
     energies = [(getattr(a.calc, "results", {}) or {}).get("energy") for a in frames]
     if all(e is not None for e in energies):
@@ -171,7 +192,8 @@ def to_ase(structure: xr.Dataset) -> Any:
     Returns
     -------
     ase.Atoms or list of ase.Atoms
-        Per-atom arrays go with it; ``energy`` and ``force`` in a SinglePointCalculator.
+        Per-atom arrays go with it; ``energy``, ``force``, and charges and moments that are marked as computed, in a
+        SinglePointCalculator; ``fixed`` and ``fixed_scaled`` as constraints.
 
     Raises
     ------
@@ -196,18 +218,22 @@ def to_ase(structure: xr.Dataset) -> Any:
     position = np.asarray(frames.position, dtype=float)
     cell = np.broadcast_to(np.asarray(frames.cell, dtype=float), (len(position), 3, 3))
     extra = {n: _per_frame(structure, n, over) for n in _extra(structure)}
-    energy = np.atleast_1d(structure["energy"].values) if "energy" in structure else None
+    energy = np.broadcast_to(structure["energy"].values, len(position)) if "energy" in structure else None
+    computed = {n for n in extra if n == "force" or (n in COMPUTED and structure[n].attrs.get("computed") == 1)}
     out = []
     for k in range(len(position)):
         atoms = ase.Atoms(symbols, positions=position[k], cell=cell[k], pbc=frames.pbc)
-        results = {} if energy is None else {"energy": float(energy[k])}
+        results: dict[str, Any] = {} if energy is None else {"energy": float(energy[k])}
         for name, values in extra.items():
-            if name == "force":
-                results["forces"] = values[k]
-            elif name == "velocity":
-                atoms.set_velocities(values[k] * _velocity_factor(structure) / ase.units.fs)
-            else:
+            if name in computed:
+                results[COMPUTED[name]] = np.array(values[k])
+            elif name in ("fixed", "fixed_scaled"):
+                hold(atoms, name, values[k])
+            elif name != "velocity":
                 atoms.set_array(_BACK.get(name, name), np.array(values[k]))
+        if "velocity" in extra:  # after the masses: ASE keeps momenta
+            velocity = extra["velocity"][k] * _velocity_factor(structure) / ase.units.fs
+            atoms.set_momenta(velocity * atoms.get_masses()[:, None], apply_constraint=False)
         if results:
             atoms.calc = single_point(atoms, **results)
         out.append(atoms)
@@ -249,7 +275,9 @@ def from_pymatgen(structure: Any) -> xr.Dataset:
     Parameters
     ----------
     structure : pymatgen.core.Structure, Molecule, or sequence of them
-        Site properties that are numbers or texts are kept. A site with several species is refused.
+        Site properties that are numbers or texts are kept, ``velocities`` and ``forces`` as ``velocity`` (angstrom/fs)
+        and ``force`` (eV/angstrom), ``selective_dynamics`` as ``fixed`` or ``fixed_scaled``; so are ``oxidation_state``
+        and ``spin`` of species that have one, NaN elsewhere. A site with several species is refused.
 
     Returns
     -------
@@ -260,6 +288,8 @@ def from_pymatgen(structure: Any) -> xr.Dataset:
     ------
     DataError
         A site is shared by several species, or frames differ in their atoms.
+    LabelError
+        This is no Structure or Molecule.
 
     Examples
     --------
@@ -268,9 +298,12 @@ def from_pymatgen(structure: Any) -> xr.Dataset:
     {'atom': 2, 'axis': 3, 'cell_vector': 3}
     """
     single = hasattr(structure, "site_properties")
-    frames = [structure] if single else list(structure)
+    frames = [structure] if single else list(structure) if isinstance(structure, Iterable) else [structure]
     if not frames:
         raise DataError("from_pymatgen: the list is empty; give one structure at least.")
+    odd = [type(item).__name__ for item in frames if not hasattr(item, "site_properties")]
+    if odd:
+        raise LabelError(f"from_pymatgen takes a Structure, a Molecule or a list of them; got {odd[0]}.")
     for item in frames:
         if not all(site.is_ordered for site in item):
             raise DataError("from_pymatgen: a site holds several species at once; order the structure first.")
@@ -286,7 +319,14 @@ def from_pymatgen(structure: Any) -> xr.Dataset:
     for name in frames[0].site_properties:
         given = [np.asarray(item.site_properties.get(name)) for item in frames]
         if all(v.dtype.kind in "biufU" and v.shape == given[0].shape for v in given):
-            add_array(ds, str(name), given[0] if single else np.array(given))
+            values = given[0] if single else np.array(given)
+            own = held_by_pymatgen(values) if name == "selective_dynamics" else (_ASE_NAMES.get(name, name), values)
+            add_array(ds, *own)
+    for name, attribute in (("oxidation_state", "oxi_state"), ("spin", "spin")):
+        table = [[getattr(site.specie, attribute, None) for site in item] for item in frames]
+        if name not in ds and any(value is not None for row in table for value in row):
+            values = np.array([[np.nan if value is None else float(value) for value in row] for row in table])
+            add_array(ds, name, values[0] if single else values)
     return finish(ds, "from_pymatgen", str(frames[0].formula), {})
 
 
@@ -296,7 +336,8 @@ def to_pymatgen(structure: xr.Dataset) -> Any:
     Parameters
     ----------
     structure : xarray.Dataset
-        Structure or trajectory; numeric per-atom arrays become site properties.
+        Structure or trajectory; numeric per-atom arrays become site properties, ``oxidation_state`` and ``spin`` of
+        the species.
 
     Returns
     -------
@@ -329,12 +370,13 @@ def to_pymatgen(structure: xr.Dataset) -> Any:
     extra = {n: _per_frame(structure, n, over) for n in _extra(structure)}
     out = []
     for k in range(len(position)):
-        properties = {n: v[k].tolist() for n, v in extra.items()}
+        own = {n: v[k] for n, v in extra.items()}
+        properties, species = site_properties(own), species_of(core, symbols, own)
         if frames.pbc.any():
             lattice = core.Lattice(cell[k], pbc=tuple(bool(p) for p in frames.pbc))
             out.append(
-                core.Structure(lattice, symbols, position[k], coords_are_cartesian=True, site_properties=properties)
+                core.Structure(lattice, species, position[k], coords_are_cartesian=True, site_properties=properties)
             )
         else:
-            out.append(core.Molecule(symbols, position[k], site_properties=properties))
+            out.append(core.Molecule(species, position[k], site_properties=properties))
     return out if over else out[0]

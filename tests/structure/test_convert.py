@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import xarray as xr
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk, fcc111, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
-from pymatgen.core import Lattice, Molecule, Structure
+from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixScaled
+from pymatgen.core import Lattice, Molecule, Species, Structure
 
 from mi_widgets import structure
 from mi_widgets.datasets import make_diffusing_atoms, make_slab
@@ -112,3 +113,79 @@ def test_unknown_species_are_named() -> None:
             convert(ds)
     unknown = label_structure([[0.0, 0, 0]], ["X"])
     assert structure.to_ase(unknown).numbers.tolist() == [0]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_velocities_survive_masses_in_any_order(turn: int) -> None:
+    ds = label_structure([[0.0, 0, 0]], ["X"], cell=np.eye(3) * 4)
+    arrays = {
+        "velocity": (("atom", "axis"), [[1.0, 0, 0]], {"units": "angstrom/fs"}),
+        "mass": ("atom", [28.0], {"units": "u"}),
+    }
+    atoms = structure.to_ase(ds.assign(dict(list(arrays.items())[::turn])))
+    np.testing.assert_allclose(atoms.get_velocities() * units.fs, [[1.0, 0, 0]])
+    np.testing.assert_allclose(atoms.get_momenta(), [[28.0 / units.fs, 0, 0]])
+
+
+def test_computed_moments_come_before_those_at_the_start() -> None:
+    atoms = bulk("Fe")
+    atoms.set_initial_magnetic_moments([5.0])
+    atoms.set_initial_charges([0.5])
+    atoms.calc = SinglePointCalculator(atoms, magmoms=np.array([2.2]), energy=0.0)
+    ds = structure.from_ase(atoms)
+    assert (ds.magmom.item(), ds.initial_magmom.item(), ds.charge.item()) == (2.2, 5.0, 0.5)
+    back = structure.to_ase(ds)
+    assert back.get_magnetic_moments().tolist() == [2.2]
+    assert back.get_initial_magnetic_moments().tolist() == [5.0]
+    assert back.get_initial_charges().tolist() == [0.5]
+    xr.testing.assert_identical(structure.from_ase(back), ds)
+
+
+def test_constraints_there_and_back() -> None:
+    atoms = fcc111("Pt", (1, 1, 4), vacuum=5.0)
+    atoms.set_velocities(np.ones((4, 3)))
+    atoms.set_constraint(FixAtoms([0, 1]))
+    ds = structure.from_ase(atoms)
+    assert ds.fixed.dims == ("atom",)
+    assert ds.fixed.values.tolist() == [True, True, False, False]
+    back = structure.to_ase(ds)
+    assert back.constraints[0].index.tolist() == [0, 1]
+    np.testing.assert_allclose(back.get_velocities(), 1.0)
+    atoms.set_constraint([FixAtoms([0]), FixCartesian([1], (True, False, False)), FixScaled([2], (False, False, True))])
+    ds = structure.from_ase(atoms)
+    assert ds.fixed.values.tolist() == [[True] * 3, [True, False, False], [False] * 3, [False] * 3]
+    assert ds.fixed_scaled.dims == ("atom", "cell_vector")
+    xr.testing.assert_identical(structure.from_ase(structure.to_ase(ds)), ds)
+    atoms.set_constraint(FixBondLength(0, 1))
+    with pytest.warns(MIWidgetsWarning, match="FixBondLength"):
+        structure.from_ase(atoms)
+
+
+def test_one_energy_of_a_run() -> None:
+    run = make_diffusing_atoms(n_atoms=2, n_frames=3).assign(energy=((), -2.0))
+    assert [a.get_potential_energy() for a in structure.to_ase(run)] == [-2.0] * 3
+
+
+def test_what_is_no_structure_of_another_package() -> None:
+    for bad in (5, None, [5], 2.5):
+        for convert in (structure.from_ase, structure.from_pymatgen):
+            with pytest.raises(LabelError, match=convert.__name__):
+                convert(bad)
+
+
+def test_species_of_pymatgen_keep_state_and_spin() -> None:
+    iron = [Species("Fe", 2, spin=4), Species("O", -2)]
+    crystal = Structure(Lattice.cubic(4.3), iron, [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal.add_site_property("velocities", [[0.1, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    crystal.add_site_property("selective_dynamics", [[True] * 3, [True, False, True]])
+    ds = structure.from_pymatgen(crystal)
+    assert ds.element.values.tolist() == ["Fe", "O"]
+    assert ds.oxidation_state.values.tolist() == [2.0, -2.0]
+    np.testing.assert_array_equal(ds.spin, [4.0, np.nan])
+    assert ds.velocity.attrs["units"] == "angstrom/fs"
+    assert ds.fixed_scaled.values.tolist() == [[False] * 3, [False, True, False]]
+    back = structure.to_pymatgen(ds)
+    assert back[0].specie == iron[0]
+    assert back[1].specie == iron[1]
+    assert back.site_properties["selective_dynamics"] == [[True] * 3, [True, False, True]]
+    np.testing.assert_allclose(structure.to_ase(ds).get_velocities() * units.fs, [[0.1, 0, 0], [0, 0, 0]])
