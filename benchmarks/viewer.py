@@ -1,10 +1,12 @@
 """StructureViewer: colours, opening, playing, threads, and 1,000 clicks on ten cells; threads beside plain nglview.
 
-JupyterLab on loopback in headless Chromium, as in the browser tests. What is picked is compared with a computation of
-its own: the ray through the pixel, from the camera's matrix, against the spheres. Run it on an idle machine.
+JupyterLab on loopback in headless Chromium, as in the browser tests. The mouse is clicked in the page, and the atom
+that the kernel hears of is compared with a computation of its own: the ray through the pixel, from the camera's matrix,
+against the spheres. Run it on an idle machine; `python benchmarks/viewer.py clicks` does the clicks alone.
 """
 
 import gc
+import json
 import os
 import statistics
 import sys
@@ -25,10 +27,12 @@ from harness import PROBE as CANVASES
 from test_structure_viewer import probe, project, top_atom, wait_for_drawing
 
 TEN = """
-import numpy as np, xarray as xr, ipywidgets as ipw
+import json, numpy as np, xarray as xr, ipywidgets as ipw
 from mi_widgets.widgets.structure import StructureViewer
 rng = np.random.default_rng(7)
-given, viewers = [], []
+viewers, heard = [], []
+state = ipw.HTML("", layout={"height": "20px", "overflow": "hidden"})
+state.add_class("mi-state")
 for k in range(10):
     cell = np.eye(3) * rng.uniform(6, 9, 3) + (k % 3 > 0) * np.tril(rng.uniform(-3, 3, (3, 3)), -1)
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] if k % 2 else np.eye(3)
@@ -37,11 +41,20 @@ for k in range(10):
     ds = xr.Dataset({"position": (("atom", "axis"), rng.random((n, 3)) @ cell),
                      "element": ("atom", rng.choice(["O", "Si", "Cu"], n)),
                      "cell": (("cell_vector", "axis"), cell), "pbc": ("cell_vector", [True] * 3)})
-    given.append(ds.position.values)
-    viewers.append(StructureViewer(ds, params={"repeat": rng.integers(1, 4, 3).tolist(), "height": 300,
+    viewers.append(StructureViewer(ds, params={"repeat": rng.integers(1, 4, 3).tolist(), "height": 300, "legend": False,
         "projection": ["perspective", "orthographic"][k % 2], "view": ["oblique", "top", "side"][k % 3],
         "style": ["ball+stick", "spacefill", "licorice"][k % 3]}))
-ipw.VBox([viewers[FIRST].stage, viewers[FIRST + 1].stage])
+def hear(k):
+    def listen(_, message, __):
+        if message.get("k") == "pick":
+            heard[-1].append(message["atom"])
+            chosen = viewers[k].selection["atom"]
+            state.value = json.dumps([len(heard[-1]), heard[-1], chosen])
+    return listen
+heard.append([])
+for k in (FIRST, FIRST + 1):
+    viewers[k].stage.on_msg(hear(k))
+ipw.VBox([viewers[FIRST].stage, viewers[FIRST + 1].stage, state])
 """
 FILM = """
 import numpy as np, dask.array as da, xarray as xr
@@ -115,27 +128,39 @@ def in_the_kernel() -> None:
     print(f"; after 50 of plain nglview: {threading.active_count() - before:+d}")
 
 
+def spots_on(p: dict, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Whole pixels of the page on drawn spheres, chosen at random, within the view."""
+    pixel, _, radius = project(p)
+    sites = rng.choice(np.flatnonzero(p["size"] > 0), 20 * n)
+    angle, part = rng.random(20 * n) * 2 * np.pi, 0.97 * np.sqrt(rng.random(20 * n))
+    spots = pixel[sites] + (part * radius[sites])[:, None] * np.c_[np.cos(angle), np.sin(angle)]
+    spots = np.round(spots + p["box"]) - p["box"]
+    return spots[((spots > 2) & (spots < np.array([p["width"], p["height"]]) - 2)).all(axis=1)][:n]
+
+
 def clicks(page: Page, lab: Server) -> None:
-    """1,000 random points on or near drawn spheres of ten cells."""
+    """1,000 clicks of the mouse at random points of drawn spheres, 100 in each of ten cells."""
     rng, right, total, worst = np.random.default_rng(0), 0, 0, 0.0
     for first in range(0, 10, 2):
         run_notebook(page, lab, f"ten_{first}", TEN.replace("FIRST", str(first)))
         wait_for_drawing(page, 2)
+        before = 0
         for i in range(2):
+            page.evaluate("i => [...__mi_structures.pages][i].box.scrollIntoView({block: 'center'})", i)
+            page.wait_for_timeout(500)
             p = probe(page, i)
-            pixel, _, radius = project(p)
-            seen = np.flatnonzero(p["size"] > 0)
-            sites = rng.choice(seen, 100)
-            angle, part = rng.random(100) * 2 * np.pi, 0.97 * np.sqrt(rng.random(100))
-            spots = pixel[sites] + (part * radius[sites])[:, None] * np.c_[np.cos(angle), np.sin(angle)]
-            got = page.evaluate(
-                "([i, spots]) => { const t = [...__mi_structures.pages].filter((p) => p.drawn).at(i).three;"
-                " return spots.map(([x, y]) => t.pick(x, y)?.atom ?? null); }",
-                [i, spots.tolist()],
-            )
+            spots = spots_on(p, rng, 100)
+            for x, y in spots:
+                page.mouse.click(p["box"][0] + x, p["box"][1] + y)
+            before += len(spots)
+            told = "n => JSON.parse(document.querySelector('.mi-state').innerText || '[0]')[0] >= n"
+            page.wait_for_function(told, arg=before)
+            _, heard, chosen = json.loads(page.locator(".mi-state").first.inner_text())
             wanted = [top_atom(p, x, y) for x, y in spots]
-            right += sum(a == b for a, b in zip(got, wanted, strict=True))
+            right += sum(a == b for a, b in zip(heard[-len(spots) :], wanted, strict=True))
             total += len(spots)
+            if chosen != [heard[-1]]:
+                print(f"cell {first + i}: the selection is {chosen} after a click on {heard[-1]}")
             n = int(p["parent"].max()) + 1
             shown = p["buffer"].reshape(-1, 3)[: min(8, n)]
             worst = max(worst, float(np.abs(shown - p["position"].reshape(-1, 3)[: len(shown)]).max()))
@@ -165,7 +190,9 @@ def playing(page: Page, lab: Server) -> None:
 
 
 def main() -> None:
-    in_the_kernel()
+    alone = sys.argv[1:] == ["clicks"]
+    if not alone:
+        in_the_kernel()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         root = Path(home) / "notebooks"
         root.mkdir()
@@ -173,7 +200,8 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=chromium.find(), args=CHROMIUM_ARGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.add_init_script(CANVASES)
-            playing(page, lab)
+            if not alone:
+                playing(page, lab)
             clicks(page, lab)
             browser.close()
 
