@@ -21,7 +21,7 @@ from mi_widgets.structure._packages import (
     hold,
     site_properties,
     species_of,
-)  # fmt: skip
+)
 
 __all__ = ["from_ase", "from_pymatgen", "to_ase", "to_pymatgen"]
 

@@ -135,7 +135,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError(name)
 
     monkeypatch.setattr(_optional.importlib, "import_module", missing)
-    good = label_structure([[0.0, 0, 0]], ["H"])
+    good = label_structure([[0.0, 0, 0]], ["H"], cell=CUBE)
     for work in (structure.to_ase, structure.equivalent_sites):
         with pytest.raises(MissingDependencyError, match=r"mi-widgets\[structure\]"):
             work(good)
