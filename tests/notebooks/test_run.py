@@ -54,6 +54,8 @@ CHECKS = {
         assert float(bonded.mean()) == 4
         assert share > 0.99
         assert adsorbed.sizes["atom"] == slab.sizes["atom"] + 2
+        assert float(perfect[0]) == 1 and 0.15 < float(perfect[-15:].mean()) < 0.5
+        assert film.run_colors.moves(film.params["color_by"])
     """,
     "05_cluster_densities_of_states": """
         assert clusterer.state in ("running", "done")
