@@ -61,7 +61,7 @@ class StructureBase(Explorer):
         self._look_ahead()
         self.stage = StructureStage(self._state, self.guard(self._heard))
         self.controls = Controls(
-            self.params, self._choices(), change=self.set_params, turn=self.view, choose=self._choose,
+            self.params, self._choices(), change=self._from_page, turn=self.view, choose=self._choose,
             picture=self._picture, add=self._set_adding, guard=self.guard,
         )  # fmt: skip
         self.text = ipw.HTML("", placeholder="")
@@ -322,12 +322,18 @@ class StructureBase(Explorer):
         if chosen != self._chosen:
             self.selection = self.selection | {"atom": self.frames.atoms[chosen].tolist() if chosen else []}
 
+    def _from_page(self, **changes: Any) -> None:
+        self.clear_error()
+        self.set_params(**changes)
+
     def _choose(self, expression: str) -> None:
         self.clear_message()
         if not expression:
             with self.controls.quiet:
                 self.controls.expression.value = ""
         self.select(expression)
+        if expression.strip() and not self._chosen:
+            self.show_message(f"None of the {self.frames.n_atoms} atoms matches {expression}.", "warning")
 
     def _picture(self) -> None:
         if not self.stage.download_image("structure.png"):

@@ -83,7 +83,7 @@ class FlatView:
         self._chosen = list(atoms)
         at = np.isin(self.columns["atom"], atoms)
         c = self.columns
-        self.view.write("halo", {"x": c["x"][at], "y": c["y"][at], "r": 1.12 * c["r"][at] + 0.12})
+        self.view.write("halo", {"x": c["x"][at], "y": c["y"][at], "r": 1.06 * c["r"][at] + 0.04})
 
     def _set(self, scene: xr.Dataset) -> None:
         self.scene = scene
@@ -117,12 +117,14 @@ class FlatView:
         ends = ("x0", "y0", "x1", "y1")
         view.add("edges", figure, figure.segment(*ends, source=self._lines(), line_color="#7b858e", line_width=1.2))
         view.add("sticks", figure, figure.segment(*ends, source=self._sticks(), line_color="#9aa3ab", line_width=2.5))
-        halo = figure.circle("x", "y", radius="r", source=dict(_HALO), fill_color="#ffc70d", line_color="#ffc70d",
-                             fill_alpha=0.55)  # fmt: skip
-        view.add("halo", figure, halo)
         dots = figure.circle("x", "y", radius="r", source=self._dots(), fill_color="color", line_color="#30363c",
                              line_width=0.6, fill_alpha="alpha", line_alpha="alpha")  # fmt: skip
         view.add("dots", figure, dots)
+        # an outline over all atoms: those behind others are seen, and every atom keeps its colour
+        halo = figure.circle(
+            "x", "y", radius="r", source=dict(_HALO), fill_alpha=0.0, line_color="#f20099", line_width=2.5
+        )
+        view.add("halo", figure, halo)
         box = BoxSelectTool(renderers=[], description="Drag a rectangle: choose the atoms in it; Shift adds")
         lasso = LassoSelectTool(renderers=[], continuous=False, description="Draw around atoms; Shift adds")
         hover = HoverTool(renderers=[dots], tooltips=[("", "@text")], description="Say what is under the pointer")

@@ -1,5 +1,5 @@
 // Drawing with NGL: atoms, bonds and the cell as buffers of our own, so that every sphere knows its atom.
-const YELLOW = [1.0, 0.78, 0.05], INK = [0.2, 0.23, 0.26];
+const MARK = [0.95, 0.0, 0.6], INK = [0.2, 0.23, 0.26];
 const AXES = [[0.78, 0.16, 0.16], [0.1, 0.55, 0.25], [0.12, 0.35, 0.75]];
 const EMPTY_RADIUS = 1e-6, CLICK_PX = 3, IMAGE_SIZE = 0.62;
 
@@ -74,7 +74,7 @@ class Stage3D {
     this.sticks = pool("cylinder", "bonds");
     this.frame = pool("cylinder", "cell", {}, true);
     this.lines = pool("cylinder", "measures", {}, true);
-    this.halo = pool("sphere", "selection", { opacity: 0.45, depthWrite: false, side: "front" });
+    this.halo = pool("sphere", "selection", { side: "back", disableImpostor: true, sphereDetail: 2 });
     this.texts = new Map();
     this.labelEl = Object.assign(document.createElement("div"), { className: "mi-measure-label", hidden: true });
     host.append(this.labelEl);
@@ -196,8 +196,8 @@ class Stage3D {
     const xyz = new Float32Array(3 * at.length), color = new Float32Array(3 * at.length), radius = new Float32Array(at.length);
     at.forEach((i, j) => {
       xyz.set(position.subarray(3 * i, 3 * i + 3), 3 * j);
-      color.set(YELLOW, 3 * j);
-      radius[j] = 1.22 * this.size[i] + 0.12;
+      color.set(MARK, 3 * j);                                   // an outline: the atom keeps its colour
+      radius[j] = 1.16 * this.size[i] + 0.07;
     });
     this.halo.set(at.length, { position: xyz, color, radius });
   }

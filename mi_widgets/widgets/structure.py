@@ -77,7 +77,7 @@ class StructureViewer(StructureBase):
 
     # ---- parameters ------------------------------------------------------------------------------------------
 
-    data_name = "structure"
+    data_name = "ds"
 
     def _default_params(self) -> dict[str, Any]:
         return dict(DEFAULTS)
@@ -97,6 +97,7 @@ class StructureViewer(StructureBase):
         given = "".join(f", {k}={v!r}" for k, v in (params | self._more).items())
         frame = f".isel(frame={self._i})" if self.frames.moving else ""
         lines = ["from mi_widgets.plots.structures import plot_structure, structure_scene", ""]
+        lines.append("# ds = structure.read_structure(path)   <- put the name of your Dataset here")
         numbers = [v for _, values, _ in self._extra.values() for v in values.tolist() if isinstance(v, float)]
         names = [n for n, there in (("inf", np.isinf), ("nan", np.isnan)) if numbers and there(numbers).any()]
         lines[1:1] = [f"from numpy import {', '.join(names)}"] if names else []

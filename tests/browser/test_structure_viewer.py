@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,16 @@ CELLS = """
 """
 
 
+def picked_after(page: Page, i: int, wanted: list[Any], seconds: float = 3.0) -> list[Any]:
+    """What the kernel says is chosen, as soon as it is what is wanted, or after a while: a busy kernel answers late."""
+    end = time.monotonic() + seconds
+    while True:
+        page.wait_for_timeout(60)
+        got = json.loads(page.locator(".mi-state").first.inner_text())["atom"][i]
+        if got == wanted or time.monotonic() > end:
+            return list(got)
+
+
 def test_the_picked_index_is_the_structures_own(page: Page, lab: Server) -> None:
     """Rotated, triclinic, left-handed and replicated cells: 36 random clicks, and positions as they were given."""
     open_viewer(page, lab, "viewer_index", CELLS)
@@ -229,8 +240,7 @@ def test_the_picked_index_is_the_structures_own(page: Page, lab: Server) -> None
             x, y = np.round(np.add([x, y], p["box"])) - p["box"]  # a mouse has whole pixels
             wanted = top_atom(p, x, y)
             click(page, p, x, y)
-            page.wait_for_timeout(120)
-            got = json.loads(page.locator(".mi-state").first.inner_text())["atom"][i]
+            got = picked_after(page, i, [wanted])
             right += got == [wanted]
             total += 1
     assert total == 36

@@ -115,7 +115,7 @@ def test_a_colour_is_one_category_in_all_frames(values: Any, chunked: bool) -> N
             if value:
                 swatch = about["label_colors"][about["labels"].index(str(value))]
                 assert bytes.fromhex(swatch[1:]) == bytes(color)
-        names = {"structure": viewer.data}
+        names = {"ds": viewer.data}
         exec(viewer.code, names)
         xr.testing.assert_identical(names["result"], viewer.result)
     assert len(set(meaning.values())) == len(meaning)
@@ -138,7 +138,7 @@ def test_limits_and_kind_are_kept_for_the_run(scale: float, chunked: bool) -> No
         viewer.selection = {"frame": i}
         about = front.last("colors")
         seen.append((about["kind"], tuple(about["limits"]), about["palette"][0]))
-        names = {"structure": viewer.data}
+        names = {"ds": viewer.data}
         exec(viewer.code, names)
         xr.testing.assert_identical(names["result"], viewer.result)
     assert seen[0] == seen[1] == seen[2]

@@ -152,6 +152,17 @@ def test_dates_in_the_structure_are_no_colours() -> None:
 def test_the_code_of_odd_values_runs(values: Any) -> None:
     viewer = StructureViewer(make(3))
     viewer.color_by(values)
-    names = {"structure": viewer.data}
+    names = {"ds": viewer.data}
     exec(viewer.code, names)
     xr.testing.assert_identical(names["result"], viewer.result)
+
+
+def test_an_error_goes_when_the_field_is_put_right_and_no_match_is_said() -> None:
+    viewer = StructureViewer(make(), threaded=False)
+    viewer.controls.limits[0].value = "abc"
+    assert "is not a number" in viewer.message.value
+    viewer.controls.limits[0].value = ""
+    assert not viewer.message.value
+    viewer.controls.expression.value = "element == 'Uuo'"
+    assert "None of the 6 atoms matches" in viewer.message.value
+    assert not viewer.selection.get("atom")

@@ -40,12 +40,12 @@ def test_a_replicated_site_belongs_to_the_atom_it_is_a_copy_of() -> None:
 def test_code_gives_the_result_again() -> None:
     viewer = StructureViewer(make(6, frames=3), params={"color_by": "charge", "repeat": [1, 2, 1], "limits": [-1, 2]})
     viewer.selection = {"atom": [2, 4], "frame": 2}
-    names = {"structure": viewer.data}
+    names = {"ds": viewer.data}
     exec(viewer.code, names)
     xr.testing.assert_identical(names["result"], viewer.result)
     xr.testing.assert_identical(names["chosen"], viewer.data.isel(frame=2, atom=[2, 4]))
     viewer.color_by([1.0, np.nan, 3, 4, 5, 6], "order <b>")
-    names = {"structure": viewer.data}
+    names = {"ds": viewer.data}
     exec(viewer.code, names)
     xr.testing.assert_identical(names["result"], viewer.result)
 
@@ -86,7 +86,7 @@ def test_categories_from_outside_have_their_names_and_colours() -> None:
     assert viewer._state()[0]["camera"] == {"orientation": [float(v) for v in range(16)]}
     viewer.color_by(codes[::-1], "cluster", labels=names)  # again, with colours of ours
     assert len({*front.last("colors")["label_colors"], "#0072b2"}) == 3
-    names_of = {"structure": viewer.data}
+    names_of = {"ds": viewer.data}
     exec(viewer.code, names_of)
     xr.testing.assert_identical(names_of["result"], viewer.result)
 
