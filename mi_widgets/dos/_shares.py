@@ -19,6 +19,7 @@ from mi_widgets.dos._check import (
     warn,
 )
 from mi_widgets.dos._kernels import rebin
+from mi_widgets.errors import ParameterError
 
 __all__ = ["Shares", "Window", "make_shares"]
 
@@ -83,6 +84,11 @@ def make_shares(
     width = number("broadening", broadening, who=who)
     pdos = check_pdos(ds, who=who)
     axis = np.asarray(pdos["energy"].values, dtype=float)
+    span = float(axis[-1] - axis[0])
+    if width > span:
+        raise ParameterError(
+            f"{who}: broadening must not be wider than the energies reach, {span:.6g} eV; got {width:g} eV. Write 0.2."
+        )
     low, high = filled_or_given(ds, window, axis, who=who)
     status = site_status(ds, pdos)
     values, names = channels(pdos, orbitals, spin, who=who)

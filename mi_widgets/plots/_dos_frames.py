@@ -76,7 +76,7 @@ def tree_axis(metric: str, units: str) -> tuple[str, bool]:
     if metric == "total_variation":
         return "states elsewhere", True
     if metric == "relative_wasserstein":
-        return "displacement / width", True
+        return "displacement / band width", True
     text = f"{metric.replace('_', ' ')} distance" if metric else "distance"
     return text + ("" if units in ("", "1") else f" ({nice_unit(units)})"), False
 

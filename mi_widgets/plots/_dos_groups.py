@@ -81,7 +81,10 @@ def groups_of(clusters: xr.DataArray, elements: np.ndarray | None, names: Mappin
 
 
 def assign_slots(
-    groups: Sequence[Group], before: np.ndarray | None = None, most: int = len(CLUSTER_COLORS)
+    groups: Sequence[Group],
+    before: np.ndarray | None = None,
+    most: int = len(CLUSTER_COLORS),
+    known: Mapping[int, int] | None = None,
 ) -> dict[int, int]:
     """Which colour each cluster has: the largest ones get one of `most`, others -1.
 
@@ -92,6 +95,8 @@ def assign_slots(
         Colour of every atom in the picture before: a cluster keeps the colour that most of its atoms had, so that
         nothing changes its colour but what changes its cluster.
     most : int
+    known : mapping of int to int, optional
+        Colours that some clusters had whenever the same sites were together; they come first.
 
     Returns
     -------
@@ -102,6 +107,11 @@ def assign_slots(
     out = {g.label: -1 for g in groups}
     taken: set[int] = set()
     shown = ranked[:most]
+    for g in shown:
+        slot = (known or {}).get(g.label, -1)
+        if 0 <= slot < most and slot not in taken:
+            out[g.label] = slot
+            taken.add(slot)
     if before is not None:
         wishes = []
         for g in shown:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from mi_widgets.errors import MIWidgetsError
+from mi_widgets.errors import MIWidgetsError, ParameterError
 from mi_widgets.plots._dos_groups import Group
 from mi_widgets.runs import Part
 from mi_widgets.widgets._dos_call import apply_edits, cluster_code
@@ -27,11 +27,21 @@ _PAUSE = 1.0  # seconds; a cut that moves on within them is the same step back
 _AT_ONCE = 2000  # sites that are clustered without being asked
 
 
+def _dropped(edits: list[Any]) -> str:
+    """What is said where these changes by hand belong to other clusters than those to come."""
+    names = sum(edit[0] == "rename" for edit in edits)
+    other = len(edits) - names
+    parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((names, "name"), (other, "change")) if n]
+    them = "it" if len(edits) == 1 else "them"
+    return f"{' and '.join(parts)} by hand dropped; Undo brings {them} back." if parts else ""
+
+
 @dataclass(frozen=True)
 class DosSnapshot(Snapshot):
-    """A snapshot that knows what its clusters were cut from."""
+    """A snapshot that knows what its clusters were cut from, and their colours."""
 
     found: Found | None = None
+    slots: Mapping[bytes, int] | None = None
 
 
 class DosBase(Explorer):
@@ -56,10 +66,11 @@ class DosBase(Explorer):
         self.listed: list[Group] = []  # by element and number, as they are drawn and listed
         self.slots: dict[int, int] = {}
         self.atom_slots: np.ndarray | None = None
+        self.slot_memory: dict[bytes, int] = {}  # by the set of sites: what comes back has its colour again
         self.leaf_atoms = self.chosen = np.empty(0, dtype=int)
         self.map_places, self.map_method = np.empty((0, 2)), "pca"
         self.slab_drawn: Any = None
-        self._quiet, self._cut_at, self._fresh = Quiet(), 0.0, False
+        self._quiet, self._cut_at, self._fresh, self._dropped = Quiet(), 0.0, False, ""
         self._clustered = False
         self.site_curves: SiteCurves
         super().__init__(ds, params=params, threaded=threaded)
@@ -133,6 +144,7 @@ class DosBase(Explorer):
     def _run_ended(self, state: str, part: Part | None, error: Exception | None) -> None:
         super()._run_ended(state, part, error)
         if state == "done":
+            self._tell_dropped()
             if not self._clustered:
                 self._clustered, self.history = True, History(self._snapshot())  # nobody goes back to nothing
             self.history.keep(self._snapshot())
@@ -151,14 +163,24 @@ class DosBase(Explorer):
         self.history.keep(self._snapshot())
         self.clear_error()
         new: dict[str, Any] = {"cut": None} if "metric" in changes else {}  # it means something else
+        self._dropped = _dropped(self.params["edits"])  # for the end of the run, which begins with an empty line
         self.params = self.params | {"edits": []} | new | changes
+        self._tell_dropped(keep=self.worker.running)
 
     def _cut_changed(self, cut: float | None) -> None:
         if monotonic() - self._cut_at > _PAUSE:
             self.history.keep(self._snapshot())
         self._cut_at = monotonic()
         self.clear_error()
+        self._dropped = _dropped(self.params["edits"])
         self.params = self.params | {"cut": None if cut is None else round(float(cut), 4), "edits": []}
+        self._tell_dropped()
+
+    def _tell_dropped(self, *, keep: bool = False) -> None:
+        """Say that changes by hand are gone with their clusters; `keep` to say it once more."""
+        if self._dropped and not self.message.value:
+            self.show_message(self._dropped)
+        self._dropped = self._dropped if keep else ""
 
     def _cut_shown(self) -> None:
         """The cut in use: the one given, or the one that was found."""
@@ -173,6 +195,11 @@ class DosBase(Explorer):
         if self.result is None:
             return
         edits = [*self.params["edits"], list(edit)]
+        if edit[0] == "rename" and any(g.name == edit[2] and g.label != edit[1] for g in self.groups):
+            raise ParameterError(
+                f"a name cannot be used twice, and another cluster is called {edit[2]!r}. Write another name, or "
+                "choose both clusters and press Merge."
+            )
         apply_edits(self.result, [list(edit)])
         self.history.keep(self._snapshot())
         self._cut_at = 0.0
@@ -199,12 +226,16 @@ class DosBase(Explorer):
     def _snapshot(self) -> Snapshot:
         base = self.found.base if self.found is not None else None
         text = self.run_bar.text.value
-        return DosSnapshot(dict(self.params), self.result, base, self.code, "", self.state, text, self.found)
+        return DosSnapshot(
+            dict(self.params), self.result, base, self.code, "", self.state, text, self.found, self.slot_memory
+        )
 
     def _restore(self, wanted: Snapshot | None) -> None:
         if wanted is None:
             return
         before, after = self.found, wanted.found if isinstance(wanted, DosSnapshot) else None
+        if isinstance(wanted, DosSnapshot) and wanted.slots is not None:
+            self.slot_memory = dict(wanted.slots)
         with self._quiet:
             self.found, self.params = after, wanted.params
             self.result, self.code, self.state = wanted.result, wanted.code, wanted.state

@@ -61,7 +61,7 @@ def apply_edits(result: xr.Dataset, edits: list[list[Any]]) -> xr.Dataset:
 
 def cluster_code(params: Mapping[str, Any]) -> str:
     """Lines that give the result from ``ds``."""
-    lines = ["from mi_widgets import dos", "", "# ds = io.read_pdos(path)   <- put the name of your Dataset here"]
+    lines = ["from mi_widgets import dos, io", "", "# ds = io.read_pdos(path)   <- put the name of your Dataset here"]
     data = "ds"
     if params["reference"] is not None:
         lines.append(f"aligned = dos.align(ds, {params['reference']!r})")

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as ipw
 
 from mi_widgets.errors import ParameterError
-from mi_widgets.widgets._dos_params import OPTIONS
+from mi_widgets.widgets._dos_params import MOST_EV, OPTIONS
 from mi_widgets.widgets._fields import Quiet, field, fill, pair, read, read_number
 
 __all__ = ["METRIC_WORDS", "DosControls"]
@@ -59,6 +59,8 @@ class DosControls(ipw.HBox):
         Called with a dict of the parameters that the user changed.
     on_error : callable
         Called with a `ParameterError` when a field holds no number.
+    on_right : callable
+        Called when what a field holds is right after all, though nothing has changed.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class DosControls(ipw.HBox):
         spins: bool,
         on_change: Callable[[dict[str, Any]], None],
         on_error: Callable[[Exception], None],
+        on_right: Callable[[], None],
     ) -> None:
+        self._on_right = on_right
         self._on_change, self._on_error, self._quiet, self._params = on_change, on_error, Quiet(), params
         self.choices: dict[str, ipw.Dropdown] = {}
         for name, known in OPTIONS.items():
@@ -104,6 +108,8 @@ class DosControls(ipw.HBox):
         self.set(params)
         for widget in (*self.choices.values(), self.states, *self.window, self.broadening, self.shift, self.shift_free):
             widget.observe(self._changed, "value")
+        for widget in (*self.window, self.broadening, self.shift):  # Enter on what is in use already changes nothing
+            widget.on_msg(self._entered)
         super().__init__(fields)
         self.add_class("mi-row")
         self.add_class("mi-controls")
@@ -128,10 +134,15 @@ class DosControls(ipw.HBox):
             self.shift.value, self.shift_free.value = f"{self._kept_shift:g}", on
             self.shift.disabled = not on
 
+    def _entered(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        if content.get("event") == "submit":  # comes before the new text
+            self._on_right()
+
     def _changed(self, change: Any) -> None:
         if self._quiet:
             return
         if change["owner"] is self.states and self.states.value == "window":
+            self._on_right()
             for end in self.window:
                 end.layout.display = None
             return  # its ends are still to be typed
@@ -154,9 +165,9 @@ class DosControls(ipw.HBox):
                 raise ParameterError(f"window: low must be below high; got {low:g} and {high:g} eV.")
             return {"window": [low, high]}
         if owner is self.broadening:
-            return {"broadening": _above(self.broadening.value, "broadening")}
+            return {"broadening": _above(self.broadening.value, "broadening", 0.2)}
         if owner is self.shift:
-            return {"shift": _above(self.shift.value, "max. shift")}
+            return {"shift": _above(self.shift.value, "max. shift", 1.2)}
         return {"shift": self._kept_shift if self.shift_free.value else 0.0}
 
 
@@ -164,8 +175,9 @@ def _number(tip: str) -> ipw.Text:
     return ipw.Text("", continuous_update=False, tooltip=tip, layout={"width": "56px"})
 
 
-def _above(text: str, what: str) -> float:
+def _above(text: str, what: str, example: float) -> float:
     given = read_number(text, what)
-    if given is None or not given >= 0:
-        raise ParameterError(f"{what} must be a number of at least 0 (eV); got {text!r}. Write 0.35.")
+    if given is None or not 0 <= given <= MOST_EV:
+        got = repr(text) if text.strip() else "nothing"
+        raise ParameterError(f"{what} must be a number from 0 to {MOST_EV:g} eV; got {got}. Write {example:g}.")
     return given

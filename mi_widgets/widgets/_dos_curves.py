@@ -23,7 +23,7 @@ __all__ = ["N_PICKED", "Curve", "CurvePanel"]
 
 N_SLOTS, N_PICKED = len(CLUSTER_COLORS), 6
 _PICK_COLOR, _WINDOW_COLOR = "#111111", "#0072b2"
-_HEIGHT, _LEGEND, _LONGEST = 316, 112, 18
+_HEIGHT, _LEGEND, _LONGEST = 264, 112, 18
 _MANY_COLUMNS = 12
 _FINE = 400  # energies from which the ends of the bands are drawn at every second one
 
@@ -122,7 +122,9 @@ class CurvePanel:
             for i in range(N_SLOTS):
                 there = i < len(curves)
                 self._dress(i, (slot_color(curves[i].slot), _short(curves[i].text)) if there else None)
-            self.view.figure("frame").title.text = plain(title)
+            figure = self.view.figure("frame")
+            figure.title.text = plain(title)
+            figure.yaxis[0].major_label_text_alpha = 0.0 if self._offsets.any() else 1.0  # numbers would be offsets
             tops = [float(np.nanmax(c.high, initial=0.0)) + up for c, up in zip(curves, self._offsets, strict=True)]
             self._reach(max(tops, default=1.0))
 

@@ -11,12 +11,12 @@ __all__ = ["CutField"]
 
 #: What the distances mean that are shares.
 CUT_WORDS = {
-    "total_variation": "share of states that lie elsewhere",
-    "relative_wasserstein": "displacement over band width",
+    "total_variation": "states elsewhere",
+    "relative_wasserstein": "displacement / band width",
 }
 
-_TIP = ("Sites and clusters that differ by less than this merge. Or click beside the branches of the dendrogram, or "
-        "drag its red line")  # fmt: skip
+_TIP = ("Sites and clusters that differ by less than this merge; in per cent of the band width by which states are "
+        "displaced, or of the states that lie elsewhere. Or drag the red line in the dendrogram")  # fmt: skip
 
 
 class CutField(ipw.HBox):

@@ -1,5 +1,6 @@
 """What DOSClusterer draws: clusters in their colours in every view, and what is chosen."""
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_chosen", "draw_clusters", "draw_curves", "draw_map", "draw_tree", "draw_unusual"]
 
-_MOST_BRANCHES = 54
+_MOST_BRANCHES, _MOST_REMEMBERED = 54, 1000
 _LEAST_HEIGHT = 1e-3  # of the highest merge; sites nearer than that are one box
 
 
@@ -26,7 +27,12 @@ def draw_clusters(app: "DosBase") -> None:
         return
     app.groups = groups_of(result["cluster"], app.elements, names_of(result))
     app.listed = sorted(app.groups, key=lambda g: (g.elements, g.label))
-    app.slots = assign_slots(app.groups, app.atom_slots)
+    keys = {g.label: blake2b(g.atoms.tobytes(), digest_size=16).digest() for g in app.groups}
+    known = {label: app.slot_memory[key] for label, key in keys.items() if key in app.slot_memory}
+    app.slots = assign_slots(app.groups, app.atom_slots, known=known)
+    now = {keys[label]: slot for label, slot in app.slots.items() if slot >= 0}
+    old = [(key, slot) for key, slot in app.slot_memory.items() if key not in now]
+    app.slot_memory = {**dict(old[-_MOST_REMEMBERED:]), **now}
     app.atom_slots = np.full(app.n_atoms, -1)
     distinct = np.full(app.n_atoms, -1)  # also for clusters without a colour of their own
     for g in app.groups:
@@ -84,9 +90,9 @@ def draw_curves(app: "DosBase") -> None:
         for g, three in zip(shown, app.site_curves.of(shown), strict=True)
     ]
     rest = len(app.groups) - len(shown)
-    more = f" · the largest {len(shown)} of {len(app.groups)} clusters" if rest else ""
+    more = f" · largest {len(shown)} of {len(app.groups)}" if rest else ""
     what = "all orbitals" if app.shown_orbital == "total" else f"{app.shown_orbital} orbitals"
-    app.curves.show(curves, stacked=app.stacked, title=f"{what}: mean and 10–90 % of the sites{more}")
+    app.curves.show(curves, stacked=app.stacked, title=f"{what}: mean, 10–90 % of sites{more}")
 
 
 def draw_chosen(app: "DosBase") -> None:

@@ -19,6 +19,7 @@ from mi_widgets.widgets._view import View
 
 __all__ = ["MapPanel"]
 
+_HEIGHT = 232
 _MOST = 3000  # points that are drawn; all of them can be chosen
 _PALETTE = [OTHER_COLOR, *CLUSTER_COLORS]
 
@@ -73,7 +74,8 @@ class MapPanel:
         """Draw the same points in the colours of other clusters."""
         self._slots = slots
         with self.view.lock:
-            self.view.part("dots").handles["source"].data["slot"] = self._dots()["slot"]
+            source = self.view.part("dots").handles["source"]
+            source.data = {**source.data, "slot": self._dots()["slot"]}  # one column alone is read when it is sent
 
     def choose(self, atoms: np.ndarray) -> None:
         """Mark atoms."""
@@ -90,7 +92,7 @@ class MapPanel:
         return {"x": xy[:, 0], "y": xy[:, 1], "slot": np.maximum(slots, 0).astype(np.uint8), "text": texts}
 
     def _picture(self) -> Any:
-        return hv.Overlay([map_frame(self._xy, ("x", "y"))]).opts(backend="bokeh", show_legend=False)
+        return hv.Overlay([map_frame(self._xy, ("x", "y"), height=_HEIGHT)]).opts(backend="bokeh", show_legend=False)
 
     def _wire(self, view: View) -> None:
         figure = view.figure("frame")

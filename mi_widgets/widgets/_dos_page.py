@@ -52,7 +52,7 @@ def build_page(app: "DosBase") -> None:
         lambda low, high: app._controls_changed({"window": [round(low, 3), round(high, 3)]})), **common)  # fmt: skip
     app.controls = DosControls(
         app.params, references=references(app.data), spins="spin" in app.data["pdos"].dims,
-        on_change=app.guard(app._controls_changed), on_error=app.show_error,
+        on_change=app.guard(app._controls_changed), on_error=app.show_error, on_right=app.guard(app.clear_error),
     )  # fmt: skip
     app.cut_field = CutField(app.guard(app._cut_changed))
     app.rows = RowTable(CLUSTER_COLUMNS, app.guard(app._pick_cluster),
@@ -84,7 +84,7 @@ def _viewer(app: "DosBase") -> Any:
         z = app.data["position"].transpose(..., "axis").values[..., 2]
         thick = float(np.nanmax(z, initial=-np.inf) - np.nanmin(z, initial=np.inf)) > _FLAT
         view, plane = ("front", "x-z") if thick else ("top", "x-y")
-        look = {"height": 290, "view": view, "plane": plane, "legend": False, "cell": False, "measures": False}
+        look = {"height": 240, "view": view, "plane": plane, "legend": False, "cell": False, "measures": False}
         viewer = StructureViewer(app.data[keep], params=look)
     except MIWidgetsError as error:
         app.show_message(f"The structure cannot be shown: {error}", "warning")
@@ -102,7 +102,7 @@ def _button(text: str, tip: str, action: Any, **more: Any) -> ipw.Button:
 
 def _build_buttons(app: "DosBase") -> None:
     app.overview_buttons = ipw.ToggleButtons(options=["dendrogram", *MAPS], tooltips=[
-        "Tree of merges: click on a branch chooses its sites, a click beside moves the cut",
+        "Tree of merges: a click chooses the nearest branch. To cut, drag the red line or double-click beside",
         "Principal components of the states: near points are alike; box and lasso choose",
         "Multidimensional scaling of the distances: near points are alike; box and lasso choose"])  # fmt: skip
     app.overview_buttons.add_class("mi-tabs")
@@ -162,6 +162,7 @@ def _place(app: "DosBase") -> None:
     right.add_class("mi-dos-right")
     main = ipw.HBox([left, right])
     main.add_class("mi-main")
+    app.add_class("mi-dos")
     app.children = [app.header, app.controls, bar, app.message, main, app.fold]
 
 
@@ -196,7 +197,7 @@ def _count(app: "DosBase") -> str:
 
 def _show_header(app: "DosBase") -> None:
     ds = app.data
-    name = html.escape(shorten(str(ds.attrs.get("title") or "Densities of states"), 80, placeholder=" …"))
+    name = html.escape(shorten(str(ds.attrs.get("title") or "Densities of states"), 140, placeholder=" …"))
     pdos = ds["pdos"]
     sizes = [f"{app.n_atoms:,} sites"] + [f"{pdos.sizes[d]} {d}s" for d in ("orbital", "spin") if d in pdos.dims]
     chip = {"idle": "not clustered", "done": _count(app)}.get(app.state, app.state)
@@ -216,8 +217,8 @@ def show_frame(app: "DosBase") -> None:
     energy = app.site_curves.energy
     axis = np.asarray(energy.values, dtype=float)
     reference = str(energy.attrs.get("reference", "absolute"))
-    zero = {"fermi": "E − E_F", "vbm": "E − E_VBM", "vacuum": "E − E_vac"}.get(reference, "energy")
-    labelled = energy.assign_attrs(long_name=zero if reference != "absolute" else "energy")
+    zero = {"fermi": "the Fermi energy", "vbm": "the valence band maximum", "vacuum": "the vacuum level"}.get(reference)
+    labelled = energy.assign_attrs(long_name=f"energy from {zero}" if zero else "energy")
     fermi = fermi_energy(found.aligned)
     middle = fermi if axis[0] < fermi < axis[-1] else 0.0 if axis[0] < 0 < axis[-1] else float(axis.mean())
     app.curves.frame(labelled, (max(axis[0], middle - 22.0), min(axis[-1], middle + 10.0)), fermi)

@@ -9,7 +9,7 @@ from mi_widgets.dos.clusters import GAP_METRIC, LINKAGES, cluster
 from mi_widgets.errors import ParameterError
 from mi_widgets.widgets._peak_params import is_number, is_pair
 
-__all__ = ["COMPUTE", "DEFAULTS", "EDITS", "OPTIONS", "check_params"]
+__all__ = ["COMPUTE", "DEFAULTS", "EDITS", "MOST_EV", "OPTIONS", "check_params"]
 
 OPTIONS: Mapping[str, tuple[Any, ...]] = {
     "metric": METRICS,
@@ -31,7 +31,9 @@ DEFAULTS: Mapping[str, Any] = {
 COMPUTE = tuple(name for name in DEFAULTS if name not in ("cut", "edits"))
 #: Names of the changes by hand.
 EDITS = ("merge", "split", "rename")
-_NUMBERS = {"broadening": (0.0, 20.0, " eV"), "shift": (0.0, 20.0, " eV"), "cut": (0.0, 1e6, "")}
+#: eV, of a broadening or a shift
+MOST_EV = 20.0
+_NUMBERS = {"broadening": (0.0, MOST_EV, " eV"), "shift": (0.0, MOST_EV, " eV"), "cut": (0.0, 1e6, "")}
 
 
 def check_params(params: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def _list(edits: Any) -> list[Any]:
 
 def _edit(edit: Any) -> list[Any]:
     kind = edit[0] if isinstance(edit, list) and edit else None
+    if kind == "rename" and len(edit) == 3 and isinstance(edit[-1], str) and not edit[-1].strip():
+        raise ParameterError("a cluster needs a name; got an empty one. Write another, or leave the one it has.")
     whole = [isinstance(v, int) and not isinstance(v, bool) for v in _numbers(edit)] if kind in EDITS else []
     good = {
         "merge": kind == "merge" and len(edit) == 2 and isinstance(edit[1], list) and len(edit[1]) > 1,

@@ -21,15 +21,19 @@ CLUSTER_COLUMNS = (
     {"title": "neighbours", "tip": "Coordination number of its sites: the range"},
     {
         "title": "band centre (eV)",
-        "tip": "Mean energy of the compared states: mean of the sites ± their scatter",
+        "tip": "Mean energy of the states that are compared, semicore ones too where the window holds them "
+        "(drag another over the curves): mean of the sites ± their scatter",
     },
 )
 UNUSUAL_COLUMNS = (
     {"title": "site", "left": True},
-    {"title": "cluster", "left": True},
-    {"title": "sites in it"},
-    {"title": "distance", "tip": "At which its cluster merges with a larger one"},
-    {"title": "unusual", "tip": "Distance divided by the root of the number of sites"},
+    {"title": "in cluster", "left": True, "tip": "Cluster of the site at the cut"},
+    {"title": "sites alike", "tip": "Sites of its branch of the tree, which does not depend on the cut"},
+    {
+        "title": "distance to the next",
+        "tip": "At which that branch merges with one at least as large, in the unit below the table",
+    },
+    {"title": "score", "tip": "Distance to the next divided by the root of the number of sites alike"},
 )
 
 
@@ -73,7 +77,14 @@ def unusual_rows(app: "DosBase") -> tuple[list[dict[str, Any]], str]:
     ):
         cells = [app.site_name(at), app.group_of(label).name, f"{size:,}", text(height), text(score)]
         rows.append({"id": int(at), "cells": cells, "color": slot_color(app.slots[label])})
-    return rows, "the smallest, most distant clusters first"
+    return rows, f"the smallest, most distant branches of the tree first · distance: {_meaning(app, unit)}"
+
+
+def _meaning(app: "DosBase", unit: str) -> str:
+    """What the distance in use is, in words, with its unit."""
+    metric = app.found.params["metric"] if app.found is not None else ""
+    name = metric.replace("_", " ")
+    return CUT_WORDS.get(metric) or (f"{name}, without a unit" if unit == "1" else f"{name} ({nice_unit(unit)})")
 
 
 def _range(found: Any, atoms: np.ndarray) -> str:

@@ -17,17 +17,18 @@ from mi_widgets.plots._dos_frames import (
     root_ticks,
     to_scale,
     tree_frame,
-    tree_label,
     tree_limits,
 )
 from mi_widgets.plots._dos_tree import Twigs
-from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, set_range, shift_held
+from mi_widgets.plots._style import plain
+from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
 from mi_widgets.widgets._view import View
 
 __all__ = ["TreePanel"]
 
-_HEIGHT = 262
+_HEIGHT = 232
+_REACH = 12.0  # pixels from a branch that still mean it
 _ENDS = ("x0", "y0", "x1", "y1")
 _QUAD = ("left", "right", "bottom", "top")
 
@@ -77,7 +78,7 @@ class TreePanel:
             set_range(figure.y_range, ylim)
             ticks = root_ticks(ylim[1], percent)
             figure.yaxis[0].update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks,
-                                   axis_label=tree_label(axis))  # fmt: skip
+                                   axis_label=plain(axis))  # fmt: skip
             self._label_boxes(figure.xaxis[0], texts)
             self._write(texts, ylim[1])
             self._line.update(**self._line_place())
@@ -92,8 +93,8 @@ class TreePanel:
         with self.view.lock:
             for label, colors in (("lines", lines), ("boxes", boxes)):
                 source = self.view.part(label).handles["source"]
-                if source.data["color"] != colors.tolist():
-                    source.data["color"] = colors.tolist()
+                if source.data["color"] != colors.tolist():  # one column alone is read when it is sent, not now
+                    source.data = {**source.data, "color": colors.tolist()}
 
     def cut(self, height: float | None) -> None:
         """Draw the line of the cut."""
@@ -156,7 +157,7 @@ class TreePanel:
         figure.toolbar.update(active_drag=None, active_scroll=None, active_tap=None, active_inspect=hover, logo=None)
         figure.toolbar_location = "right"
         figure.on_event(Tap, self._tapped)
-        figure.on_event(DoubleTap, self._tapped)
+        figure.on_event(DoubleTap, self._tapped_twice)
 
     def _write(self, texts: list[str], top: float) -> None:
         if self._twigs is None:
@@ -187,10 +188,21 @@ class TreePanel:
     def _tapped(self, event: Tap) -> None:
         if self._twigs is None or event.x is None or event.y is None:
             return
-        node = self._twigs.nearest(event.x, event.y, *pixel_scale(self.view.figure("frame")), REACH, to_scale)
+        node = self._twigs.nearest(event.x, event.y, *pixel_scale(self.view.figure("frame")), _REACH, to_scale)
         if node is not None:
             self._on_sites(self._twigs.tree.members(node), shift_held(event))
-        elif event.y > 0:
+        elif not shift_held(event):
+            self._on_sites(np.empty(0, dtype=int), False)
+
+    def _tapped_twice(self, event: DoubleTap) -> None:
+        """Beside the branches the cut moves there; a single click must not, it would undo work by a slip."""
+        if self._twigs is None or event.x is None or event.y is None:
+            return
+        scale = pixel_scale(self.view.figure("frame"))
+        near = self._twigs.nearest(event.x, event.y, *scale, _REACH, to_scale) is not None
+        if near or event.y <= 0:
+            self._tapped(event)
+        else:
             self._on_cut(from_scale(event.y))
 
     def _cut_moved(self) -> None:

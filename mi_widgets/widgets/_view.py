@@ -1,7 +1,9 @@
 """One HoloViews picture in one widget: the only module that knows how Bokeh meets ipywidgets."""
 
+import html
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -174,11 +176,19 @@ class View(anywidget.AnyWidget):
 
     def to_html(self, title: str = "") -> str:
         """A page that needs nothing else: this picture with BokehJS inline."""
-        from bokeh.embed import file_html
-        from bokeh.resources import INLINE
-
-        with self.lock:
-            return file_html(self.plot.state, INLINE, title, suppress_callback_warning=True)
+        with self.lock:  # Bokeh's own page would add scripts of every package that extends it, from elsewhere
+            docs, _ = standalone_docs_json_and_render_items([self.plot.state], suppress_callback_warning=True)
+        doc = next(iter(docs.values()))
+        root = doc["roots"][0]["id"]
+        item = serialize_json({"target_id": "picture", "root_id": root, "doc": doc, "version": bokeh.__version__})
+        script = _BOKEH_JS.read_text(encoding="utf-8")
+        for address in set(re.findall(r'https?://cdn\.[^"\'`\s)]+', script)):  # of fonts and formulas
+            script = script.replace(address, "data:,")
+        inside = f"{script}\n;Bokeh.embed.embed_item({item});".replace("</", "<\\/")
+        return (
+            f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+            f'</head>\n<body><div id="picture"></div>\n<script>{inside}</script>\n</body>\n</html>\n'
+        )
 
     def _frames(self) -> list[dict[str, Any]]:
         figures = {id(p.handles["plot"]): p.handles["plot"] for p in self._parts.values()}

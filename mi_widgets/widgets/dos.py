@@ -20,8 +20,9 @@ class DOSClusterer(DosBase):
     """Cluster the sites of a slab by their densities of states, and see the clusters on the atoms.
 
     Click on a branch of the dendrogram, a point of the map, a curve, an atom or a row of a table to choose its sites in
-    all of them; shift adds. The cut is a slider, and a line in the dendrogram. Drag over the curves for the window of
-    energies that are compared. Double-click on a name in the table to change it.
+    all of them; shift adds. The cut is a slider, and a line in the dendrogram, which is dragged, or put down by a
+    double click beside the branches. Drag over the curves for the window of energies that are compared. Double-click on
+    a name in the table to change it.
 
     Parameters
     ----------

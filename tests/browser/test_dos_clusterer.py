@@ -39,7 +39,7 @@ def click_in(page: Page, view: str, across: float, down: float, **more: Any) -> 
 def test_one_pick_is_seen_in_every_view(page: Page, lab: Server, screenshot: Any) -> None:
     open_clusterer(page, lab, "dos_pick")
     expect(chosen(page)).to_contain_text("Nothing chosen")
-    click_in(page, ".mi-tree .mi-view-host", 0.5, 198)  # a box below the branches
+    click_in(page, ".mi-tree .mi-view-host", 0.5, 168)  # a box below the branches
     expect(chosen(page)).to_contain_text("of 113 sites")
     expect(page.locator(".mi-rows tr.mi-chosen")).to_have_count(1)
     first = chosen(page).inner_text()
@@ -58,7 +58,7 @@ def test_one_pick_is_seen_in_every_view(page: Page, lab: Server, screenshot: Any
     assert box is not None
     page.mouse.move(box["x"] + 75, box["y"] + 12)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 60, box["y"] + 195, steps=6)
+    page.mouse.move(box["x"] + box["width"] - 60, box["y"] + 165, steps=6)
     page.mouse.up()
     expect(chosen(page)).to_contain_text("113 of 113 sites")
     page.get_by_role("button", name="unusual sites first").click()
@@ -71,7 +71,7 @@ def test_the_cut_and_changes_by_hand(page: Page, lab: Server) -> None:
     n = rows(page).count()
     readout = page.locator(".mi-cut .widget-readout")
     first = readout.inner_text()
-    click_in(page, ".mi-tree .mi-view-host", 70, 160)  # beside the branches, at the left edge, low
+    click_in(page, ".mi-tree .mi-view-host", 70, 130, click_count=2)  # beside the branches, at the left edge, low
     expect(readout).not_to_have_text(first)
     page.wait_for_function("n => document.querySelectorAll('.mi-rows tbody tr').length > n", arg=n)
     page.get_by_role("button", name="Undo").click()
@@ -110,7 +110,7 @@ def test_it_is_the_same_after_a_reload_and_in_a_second_display(page: Page, lab: 
     expect(chosen(page, 0)).to_have_text(said)
     page.locator(".mi-explorer").first.evaluate("e => e.scrollIntoView({block: 'start'})")
     page.wait_for_timeout(SETTLE)
-    click_in(page, ".mi-tree .mi-view-host", 0.3, 198)
+    click_in(page, ".mi-tree .mi-view-host", 0.3, 168)
     expect(chosen(page, 0)).not_to_have_text(said)
     expect(page.locator(".mi-stage").first).to_be_visible()
 

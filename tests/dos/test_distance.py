@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import wasserstein_distance
 
-from mi_widgets import dos, io
+from mi_widgets import datasets, dos, io
 from mi_widgets.dos import _metrics
 from mi_widgets.errors import MIWidgetsWarning, ParameterError
 
@@ -246,3 +246,9 @@ def test_results_round_trip_and_say_how_they_were_made(random_pdos, tmp_path) ->
 def test_options_out_of_range(random_pdos, options, message) -> None:
     with pytest.raises(ParameterError, match=message):
         dos.distance(random_pdos(), **options)
+
+
+@pytest.mark.parametrize("broadening", [1e9, np.inf])
+def test_a_broadening_wider_than_the_axis_is_refused(broadening: float) -> None:
+    with pytest.raises(ParameterError, match="broadening"):
+        dos.cluster(datasets.make_pdos(defects=()), broadening=broadening)

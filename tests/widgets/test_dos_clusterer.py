@@ -116,7 +116,7 @@ def test_curves_are_means_of_clusters_for_the_chosen_orbitals(app: DOSClusterer,
             low = mean["band"].sel(cluster_label=curve.label).isel(quantile=0).values.ravel()
             np.testing.assert_allclose(curve.low, low, atol=1e-5)
     np.testing.assert_allclose(drawn["x"], wide.energy.values, atol=1e-5)
-    assert app.curves.view.figure("frame").xaxis.axis_label == "E − E_F (eV)"
+    assert app.curves.view.figure("frame").xaxis.axis_label == "energy from the Fermi energy (eV)"
 
 
 def test_the_table_says_what_is_in_a_cluster(app: DOSClusterer, ds: xr.Dataset) -> None:
@@ -227,11 +227,13 @@ def test_labels_of_atoms_may_be_text(ds: xr.Dataset, make: Callable[..., DOSClus
 # ---- the cut -----------------------------------------------------------------------------------------------------
 
 
-def test_the_cut_moves_with_a_click_beside_the_branches_and_with_its_line(app: DOSClusterer, page_of: Any) -> None:
+def test_the_cut_moves_with_a_double_click_and_with_its_line(app: DOSClusterer, page_of: Any) -> None:
     page = page_of(app.tree.view)
     page.open()
     figure = app.tree.view.figure("frame")
     page.event("tap", figure, x=-0.6, y=0.5, sx=0, sy=0)
+    assert app.params["cut"] == CUT, "a slip beside a branch undoes nothing"
+    page.event("doubletap", figure, x=-0.6, y=0.5, sx=0, sy=0)
     assert app.params["cut"] == pytest.approx(0.25)
     assert app.cut_field.slider.value == pytest.approx(0.25)
     assert app.tree._line.location == pytest.approx(0.5)
@@ -251,6 +253,56 @@ def test_clusters_keep_their_colours_while_the_cut_moves(app: DOSClusterer) -> N
             old = set(before[g.atoms])
             if len(old) == 1 and (before == old.pop()).sum() == g.size:  # the same sites as before
                 assert (app.atom_slots[g.atoms] == painted[g.atoms]).all()
+
+
+def colours(app: DOSClusterer) -> dict[bytes, int]:
+    return {g.atoms.tobytes(): app.slots[g.label] for g in app.groups}
+
+
+def test_the_same_sites_get_their_colour_back(make: Callable[..., DOSClusterer]) -> None:
+    app = make(cut=None)
+    first = colours(app)
+    for cut in (0.3, 0.02, 0.5, 0.05):
+        app.set_params(cut=cut)
+    before = colours(app)
+    app.selection = {"atom": [int(app.group_of(0).atoms[0]), int(app.group_of(1).atoms[0])]}
+    app.merge_button.click()
+    app.undo()
+    assert colours(app) == before
+    app.cut_field.auto.click()
+    assert colours(app) == first
+
+
+def test_columns_that_travel_together_have_one_length(
+    make: Callable[..., DOSClusterer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, kept, ragged = make(), {}, []
+
+    def sent(_view: Any, events: Any, _message: Any) -> None:
+        for event in events:  # a column alone is read only now
+            if getattr(event, "attr", "") == "data":
+                whole = getattr(event, "cols", None) is None
+                new = (
+                    dict(getattr(event, "new", None) or event.model.data)
+                    if whole
+                    else {name: event.model.data[name] for name in event.cols}
+                )
+                lengths = ({} if whole else kept.get(event.model.id, {})) | {name: len(v) for name, v in new.items()}
+                kept[event.model.id] = lengths
+                ragged.extend([lengths] if len(set(lengths.values())) > 1 else [])
+
+    for view in (app.tree.view, app.map.view, app.curves.view):
+        view._flush()
+    monkeypatch.setattr(type(app.tree.view), "_send_patch", sent)
+    for overview in ("map (PCA)", "dendrogram"):
+        app.overview = overview
+        for window in ("all", [-8.0, 0.0]):
+            with app.lock:  # as the worker draws: all at once
+                app.set_params(window=window)
+    app.selection = {"atom": [0, 3]}
+    app.undo()
+    assert kept
+    assert not ragged
 
 
 def test_colours_are_the_same_in_every_view(app: DOSClusterer) -> None:
@@ -340,7 +392,7 @@ def test_what_cannot_be_changed_is_said_and_changes_nothing(app: DOSClusterer) -
     app.rows._receive(app.rows, {"k": "rename", "id": 0, "text": app.group_of(1).name}, [])
     assert "used twice" in app.message.value
     app.rows._receive(app.rows, {"k": "rename", "id": 0, "text": "   "}, [])
-    assert "an edit is" in app.message.value
+    assert "needs a name" in app.message.value
     with pytest.raises(ParameterError, match="merge needs sites in two clusters"):
         app.merge()
     with pytest.raises(ParameterError, match="split needs sites of one cluster"):
@@ -362,6 +414,19 @@ def test_a_new_cut_undoes_changes_by_hand_and_undo_brings_them_back(app: DOSClus
     app.undo()
     assert "bulk" in app.result.cluster_name.values
     assert app.params["cut"] == CUT
+
+
+@pytest.mark.parametrize("change", ["cut", "broadening"])
+def test_names_that_go_are_told(app: DOSClusterer, change: str) -> None:
+    app.rename(0, "bulk")
+    if change == "cut":
+        app.cut_field.slider.value = 0.1
+    else:
+        app.controls.broadening.value = "0.3"
+    assert "1 name by hand dropped; Undo brings it back" in app.message.value
+    app.undo()
+    assert "bulk" in app.result.cluster_name.values
+    assert not app.message.value
 
 
 def test_moving_the_slider_is_one_step_back(app: DOSClusterer) -> None:
@@ -512,6 +577,13 @@ def test_what_is_typed_wrong_is_said_and_taken_back(app: DOSClusterer) -> None:
         assert field.value == shown
     app.controls.broadening.value = "0.4"
     assert "mi-error" not in app.message.value
+    app.controls.shift.value = "100"
+    assert "from 0 to 20 eV" in app.message.value
+    app.controls.shift._handle_custom_msg({"event": "submit"}, [])  # Enter on what stands there
+    assert not app.message.value
+    app.controls.shift.value = "100"
+    app.controls.states.value = "window"
+    assert not app.message.value
 
 
 def test_without_fermi_energy_energies_stay_as_they_are(ds: xr.Dataset, make: Callable[..., DOSClusterer]) -> None:
