@@ -185,7 +185,7 @@ class TreePanel:
 
     # ---- what it tells ---------------------------------------------------------------------------------------------
 
-    def _tapped(self, event: Tap) -> None:
+    def _tapped(self, event: Tap | DoubleTap) -> None:
         if self._twigs is None or event.x is None or event.y is None:
             return
         node = self._twigs.nearest(event.x, event.y, *pixel_scale(self.view.figure("frame")), _REACH, to_scale)

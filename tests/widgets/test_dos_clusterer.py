@@ -273,36 +273,14 @@ def test_the_same_sites_get_their_colour_back(make: Callable[..., DOSClusterer])
     assert colours(app) == first
 
 
-def test_columns_that_travel_together_have_one_length(
-    make: Callable[..., DOSClusterer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app, kept, ragged = make(), {}, []
-
-    def sent(_view: Any, events: Any, _message: Any) -> None:
-        for event in events:  # a column alone is read only now
-            if getattr(event, "attr", "") == "data":
-                whole = getattr(event, "cols", None) is None
-                new = (
-                    dict(getattr(event, "new", None) or event.model.data)
-                    if whole
-                    else {name: event.model.data[name] for name in event.cols}
-                )
-                lengths = ({} if whole else kept.get(event.model.id, {})) | {name: len(v) for name, v in new.items()}
-                kept[event.model.id] = lengths
-                ragged.extend([lengths] if len(set(lengths.values())) > 1 else [])
-
-    for view in (app.tree.view, app.map.view, app.curves.view):
-        view._flush()
-    monkeypatch.setattr(type(app.tree.view), "_send_patch", sent)
-    for overview in ("map (PCA)", "dendrogram"):
-        app.overview = overview
-        for window in ("all", [-8.0, 0.0]):
-            with app.lock:  # as the worker draws: all at once
-                app.set_params(window=window)
-    app.selection = {"atom": [0, 3]}
-    app.undo()
-    assert kept
-    assert not ragged
+def test_colours_travel_with_their_points(app: DOSClusterer) -> None:
+    app.overview = "map (PCA)"
+    with app.lock:  # what is sent is read when the lock is let go
+        app.map.color(np.zeros(app.n_atoms, dtype=int))
+        app.tree.color(np.zeros(len(app.leaf_atoms), dtype=int))
+        events = [e for view in (app.map.view, app.tree.view) for e in view._events if getattr(e, "attr", "") == "data"]
+        assert events
+        assert all(getattr(e, "cols", None) is None for e in events), "a column alone may meet points that are gone"
 
 
 def test_colours_are_the_same_in_every_view(app: DOSClusterer) -> None:
