@@ -149,7 +149,8 @@ def clicks(page: Page, lab: Server) -> None:
             page.evaluate("i => [...__mi_structures.pages][i].box.scrollIntoView({block: 'center'})", i)
             page.wait_for_timeout(500)
             p = probe(page, i)
-            spots = spots_on(p, rng, 100)
+            # In perspective a pixel near the edge may lie beside the sphere; there the nearest atom is taken.
+            spots = [s for s in spots_on(p, rng, 150) if top_atom(p, *s) is not None][:100]
             for x, y in spots:
                 page.mouse.click(p["box"][0] + x, p["box"][1] + y)
             before += len(spots)
