@@ -178,8 +178,8 @@ def test_starts_colours_pin_and_undo(page: Page, lab: Server) -> None:
     typed = field(page, "start positions").split(",")
     assert len(typed) == 2
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_timeout(SETTLE)
-    assert field(page, "start positions") == ""
+    starts = page.locator(".mi-field", has_text=re.compile("^start positions")).locator("input").first
+    expect(starts).to_have_value("")
     expect(page.locator(".mi-error")).to_have_count(0)
 
     before = canvas_hash(page, SPECTRUM)

@@ -118,6 +118,7 @@ def test_runs_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.Monk
     # No network: whatever asks for it goes to a port nobody listens on.
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # another test runs beside this one
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / ".ipython"))
     notebook = nbformat.read(tmp_path / path.name, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(textwrap.dedent(CHECKS[path.stem])))
