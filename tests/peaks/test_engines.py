@@ -14,7 +14,7 @@ import pytest
 from scipy.integrate import quad
 
 from mi_widgets import datasets, peaks
-from mi_widgets.peaks._engines import _numpy, _numpy_doniach
+from mi_widgets.peaks._engines import _door, _numpy, _numpy_doniach
 from mi_widgets.peaks._engines._door import fit_block
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._problem import Problem
@@ -226,3 +226,13 @@ def test_the_first_fit_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["False", "4"]
+
+
+def test_a_process_of_its_own_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process the compiler would catch the warnings of every thread."""
+    calls: list[str] = []
+    monkeypatch.setattr(_door, "_compiled_before", lambda: False)
+    monkeypatch.setattr(_door, "_compile_elsewhere", lambda: calls.append("process"))
+    monkeypatch.setattr(_door, "_compile", lambda: calls.append("thread"))
+    assert _door._WarmUp().ready(60.0)
+    assert calls == ["process", "thread"]

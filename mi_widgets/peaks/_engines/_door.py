@@ -1,7 +1,10 @@
 """One door to the two engines: which one, and spectra with missing channels."""
 
 import os
+import subprocess
+import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -92,19 +95,38 @@ class _WarmUp:
         self._hurry.wait(HEAD_START)
         if _numba_engine() is None:
             return
-        x = np.linspace(0.0, 1.0, 12)
-        model = Model(("pseudo-voigt",), "linear")
-        start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
         try:
-            for poisson in (True, False):
-                problem = Problem(x, model, np.zeros(6), np.full(6, 10.0), poisson)
-                _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
+            if not _compiled_before():
+                _compile_elsewhere()
+            _compile()
         except Exception as error:  # noqa: BLE001 - kept, and raised in the thread that asks
             self._error = error
         self._done.set()
 
 
 _warm_up = _WarmUp()
+
+
+def _compile() -> None:
+    """Run the engine once for each likelihood, which compiles it or loads it from numba's cache."""
+    x = np.linspace(0.0, 1.0, 12)
+    model = Model(("pseudo-voigt",), "linear")
+    start = np.array([[1.0, 0.5, 0.2, 0.5, 1.0, 1.0]])
+    for poisson in (True, False):
+        problem = Problem(x, model, np.zeros(6), np.full(6, 10.0), poisson)
+        _run_numba(problem, np.ones((1, 12)), np.ones((1, 1)), start, 1)
+
+
+def _compile_elsewhere() -> None:
+    """Fill numba's cache from a process of its own.
+
+    numba's compiler takes the interpreter for seconds, and catches the warnings of every thread meanwhile. Where this
+    does not work the thread compiles.
+    """
+    command = f"from {__name__} import _compile; _compile()"
+    nothing = subprocess.DEVNULL
+    with suppress(OSError):
+        subprocess.run([sys.executable, "-c", command], stdin=nothing, stdout=nothing, stderr=nothing, check=False)
 
 
 @cache
