@@ -74,7 +74,9 @@ class PoolGP:
         self._W = np.empty((0, len(self.points)))
         self._L = np.empty((0, 0))
         self._scaled = np.empty((0, 0))
-        self._sum = np.empty(0)
+        self._sum = np.empty(0)  # variance that the observations have taken away
+        self._ones = np.empty(0)  # 1 L^-T W: how the mean of the values comes back
+        self._last: tuple[Any, np.ndarray] | None = None  # what the last mean was made from, and it
         self.dtype: Any = np.float64 if len(self.points) <= LARGE else np.float32
         self.n_rebuilds = 0
 
@@ -249,6 +251,8 @@ class PoolGP:
         size = len(self.points)
         width = max(256, BLOCK // max(n, 1))
         self._sum = np.empty(size)
+        self._ones = np.empty(size)
+        one = solve_triangular(L, np.ones(n), lower=True, check_finite=False).astype(self.dtype, copy=False)
         room = np.empty((2, n * width))
         for start in range(0, size, width):
             part = slice(start, min(start + width, size))
@@ -256,6 +260,7 @@ class PoolGP:
             w = blas.dtrsm(1.0, L, k.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
             self._W[:n, part] = w
             np.einsum("ij,ij->j", w, w, out=self._sum[part])
+            self._ones[part] = one @ self._W[:n, part]
         self._rows = n
         self.n_rebuilds += 1
 
@@ -276,6 +281,8 @@ class PoolGP:
         self._W[rows] = row
         self._L[rows, :rows] = left
         self._L[rows, rows] = last
+        one = solve_triangular(self._L[: rows + 1, : rows + 1], np.ones(rows + 1), lower=True, check_finite=False)
+        self._ones += one[rows] * row
         row *= row
         self._sum += row
         self._rows += 1
@@ -292,6 +299,15 @@ class PoolGP:
         found = whitened.astype(self.dtype, copy=False) @ self._W[: self.n]
         return np.asarray(found, dtype=float)
 
+    def _mean(self) -> np.ndarray:
+        """Mean of every candidate, made anew only where something has changed."""
+        made_from = (self.n_rebuilds, list(self.values))
+        if self._last is None or self._last[0] != made_from:
+            mean = self.standard()[0]
+            y, one = self._whitened()
+            self._last = made_from, mean + self._project(y - mean * one)
+        return self._last[1]
+
     def _std(self, total: np.ndarray) -> np.ndarray:
         variance = self.signal - total
         np.maximum(variance, 1e-12 * self.signal, out=variance)
@@ -301,21 +317,19 @@ class PoolGP:
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of every candidate, without the noise of an observation."""
         self._ready()
-        mean = self.standard()[0]
-        y, one = self._whitened()
-        return mean + self._project(y - mean * one), self._std(self._sum)
+        return self._mean().copy(), self._std(self._sum)
 
     @one_thread
     def what_if(self, i: int, value: float, variance: float = np.nan) -> tuple[np.ndarray, np.ndarray]:
         """The posterior if candidate i were observed with this value; hyperparameters and state stay."""
         self._ready()
-        row, left, last = self._new_row(i, self._noisy(variance))
-        y, one = self._whitened()
-        mean = (sum(self.values) + value) / (self.n + 1)
-        whitened = y - mean * one
-        new = (value - mean - left @ whitened) / last
-        expected = mean + self._project(whitened)
-        expected += new * row
+        row, _, last = self._new_row(i, self._noisy(variance))
+        before = self.standard()[0]
+        shift = (sum(self.values) + value) / (self.n + 1) - before
+        # One pass over W, for the row: the mean is there, and moves with that of the values.
+        expected = (1 - self._ones) * shift
+        expected += self._mean()
+        expected += ((value - expected[i]) / last) * row
         row *= row
         row += self._sum
         return expected, self._std(row)

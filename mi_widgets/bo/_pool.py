@@ -4,6 +4,7 @@ import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -83,12 +84,17 @@ class Pool:
 
     def coordinate(self) -> xr.DataArray:
         """Labels, in the order that was given."""
+        return self._coordinate.copy(deep=False)
+
+    @cached_property
+    def _coordinate(self) -> xr.DataArray:
         given: list[Label] = [""] * len(self)
         for label, k in zip(self.labels, self.order.tolist(), strict=True):
             given[k] = label
         whole = all(isinstance(label, int) for label in given)
         values = np.array(given, dtype=np.int64 if whole else np.str_)
-        return xr.DataArray(values, dims="candidate", name="candidate", attrs={"long_name": "candidate"})
+        variable = xr.Variable("candidate", values, {"long_name": "candidate"})
+        return xr.Dataset(coords={"candidate": variable})["candidate"]
 
 
 def make_pool(
