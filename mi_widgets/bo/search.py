@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from mi_widgets.bo._acquisition import ACQUISITIONS
 from mi_widgets.bo._campaign import Campaign
 from mi_widgets.bo._choose import choose
 from mi_widgets.bo._diagnose import Diagnose
+from mi_widgets.bo._given import of_labels
 from mi_widgets.bo._journal import JournalError
 from mi_widgets.bo._look import Acquisition, finish
 from mi_widgets.bo._model import Model
@@ -141,6 +143,7 @@ class Search(Campaign, Diagnose):
         units: str = "1",
         regressor: Any = None,
     ) -> None:
+        self._given = {k: v for k, v in locals().items() if k not in ("self", "X")}  # for those who ask how it was made
         goals, objectives = read_goals(goal)
         self._settings = Settings(
             goals=goals,
@@ -239,6 +242,11 @@ class Search(Campaign, Diagnose):
         return self._settings.seed
 
     @property
+    def journal(self) -> Path | None:
+        """File that everything told is written to; None where the search is in memory alone."""
+        return None if self._journal is None else self._journal.path
+
+    @property
     def n_events(self) -> int:
         """Number of events so far: what was told, retracted, corrected, marked."""
         return len(self._events)
@@ -318,7 +326,7 @@ class Search(Campaign, Diagnose):
         if values is None:
             return None
         if isinstance(values, pd.Series):
-            values = values.reindex(self._pool.coordinate().values).to_numpy()
+            values = of_labels(values, self._pool.coordinate().values.tolist(), name)
         found = np.asarray(values)
         if found.shape != (len(self._pool),):
             raise DataError(
@@ -326,4 +334,6 @@ class Search(Campaign, Diagnose):
             )
         if kind is float and not (np.isfinite(found.astype(float)).all() and (found.astype(float) > 0).all()):
             raise DataError(f"Search: {name} must be finite and above zero for every candidate.")
+        if kind is bool and not np.isin(found, [False, True]).all():
+            raise DataError(f"Search: {name} must be True or False for every candidate; got {found.dtype} values.")
         return np.asarray(found.astype(kind)[self._pool.order])
