@@ -1,14 +1,21 @@
 """Campaigns: searches that are kept in a file, and what was told in them."""
 
-import json
+import inspect
 import os
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mi_widgets.bo._given import (
+    check_arrays,
+    describe_objects,
+    plain_options,
+    recall_arrays,
+    recall_objects,
+    written_arrays,
+)
 from mi_widgets.bo._journal import FORMAT, Journal, read_events
 from mi_widgets.bo._look import finish
 from mi_widgets.bo._model import Model
@@ -19,14 +26,14 @@ __all__ = ["Campaign"]
 
 #: Pools of up to so many numbers are written into their journal.
 IN_JOURNAL = 200_000
-#: Options that a journal does not keep.
-UNWRITTEN = ("cost", "mask", "regressor")
 
 
 class Campaign(Record):
     """The part of `Search` that opens, branches and exports."""
 
     _regressor: Any
+    _mask: np.ndarray | None
+    _cost: np.ndarray | None
 
     def __init__(self, X: Any, **options: Any) -> None:
         raise NotImplementedError
@@ -53,8 +60,9 @@ class Campaign(Record):
         repair : bool
             Leave damaged lines out and go on; the file as it was is kept beside it as ``*.damaged``.
         **options
-            Options of `Search`, for a new journal; for an old one they must be those it was begun with. `cost`, `mask`,
-            `regressor` and functions are not written down: give them again.
+            Options of `Search`, for a new journal; an old one knows them, and if given they must be the same. What it
+            cannot hold is asked for again: `regressor` and functions always (what they are is written as text and
+            compared), `cost` and `mask` where the pool is not in it or has become longer.
 
         Returns
         -------
@@ -70,7 +78,7 @@ class Campaign(Record):
         DataError
             The pool was changed, or X is missing.
         ParameterError
-            Options are not those of the journal.
+            Options are not those of the journal, or one that it cannot hold is not given again.
         """
         journal = Journal(path, repair=repair)
         try:
@@ -116,11 +124,15 @@ class Campaign(Record):
         if X is None:
             raise DataError(f"{journal.path} is a new journal: it needs the candidates. Write Search.open(path, X).")
         search = cls(X, **options)
-        written = _written({**options, "seed": search._settings.seed})
-        pool = search._pool
+        # Defaults too: those of another version may be others.
+        defaults = {k: p.default for k, p in inspect.signature(cls).parameters.items() if p.default is not p.empty}
+        settings, pool = search._settings, search._pool
+        written = plain_options({**defaults, **options, "seed": settings.seed, "acquisition": settings.acquisition})
         header: dict[str, Any] = {"format": FORMAT, "options": written, "n_candidates": len(pool)}
-        if pool.frame.size <= IN_JOURNAL:
-            given = np.argsort(pool.order)
+        header["objects"] = describe_objects(options)
+        given = np.argsort(pool.order) if pool.frame.size <= IN_JOURNAL else None
+        header["arrays"] = written_arrays({"cost": search._cost, "mask": search._mask}, given)
+        if given is not None:
             header["labels"] = [pool.labels[k] for k in given]
             header["features"] = {str(c): pool.frame[c].iloc[given].tolist() for c in pool.frame.columns}
             header["feature_units"] = pool.units
@@ -131,7 +143,8 @@ class Campaign(Record):
     def _from_events(cls, events: list[dict[str, Any]], X: Any, options: dict[str, Any], path: str) -> Self:
         header = events[0]
         stored = dict(header["options"])
-        for name, value in _written(options).items():
+        recall_objects(header.get("objects"), options, path)
+        for name, value in plain_options(options).items():
             if name not in stored or stored[name] != value:
                 raise ParameterError(
                     f"{path}: the campaign was begun with {name}={stored.get(name, 'its default')!r}, not {value!r}. "
@@ -145,7 +158,8 @@ class Campaign(Record):
                 )
             X = pd.DataFrame(header["features"], index=header["labels"])
         unwritten = {name: value for name, value in options.items() if name not in stored}
-        search = cls(X, **{**stored, **unwritten})
+        search = cls(X, **recall_arrays(header, {**stored, **unwritten}, path))
+        check_arrays(header, {"cost": search._cost, "mask": search._mask}, search._pool.labels, path)
         if "labels" in header:
             search._pool.units.update({k: v for k, v in header["feature_units"].items() if k not in search._pool.units})
         search._replay(events[1:])
@@ -257,12 +271,3 @@ class Campaign(Record):
             The file; one that is there is replaced.
         """
         self.trials().to_dataframe().reset_index().to_csv(path, index=False)
-
-
-def _written(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON can hold them; arrays and functions are left out."""
-    kept = {k: v for k, v in options.items() if k not in UNWRITTEN and not callable(v) and v is not None}
-    try:
-        return dict(json.loads(json.dumps(kept, default=lambda v: v.item() if hasattr(v, "item") else list(v))))
-    except TypeError as error:
-        raise ParameterError(f"an option cannot be written into a journal: {error}.") from None

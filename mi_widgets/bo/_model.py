@@ -54,7 +54,7 @@ class Model:
         if regressor is not None:
             from mi_widgets.bo._regressor import RegressorGP
 
-            return RegressorGP(self.pool.points, regressor)
+            return RegressorGP(self.pool.points, regressor, self.settings.seed)
         n_features = len(self.pool.feature_group)
         return PoolGP(
             self.pool.points,

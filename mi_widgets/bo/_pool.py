@@ -13,7 +13,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 
-__all__ = ["Ard", "Label", "Pool", "make_pool"]
+__all__ = ["Ard", "Label", "Pool", "make_pool", "plain_label"]
 
 Label = str | int
 Ard = bool | Literal["auto"]
@@ -61,7 +61,7 @@ class Pool:
     def find(self, label: Any, *, who: str) -> int:
         """Place of a candidate in canonical order."""
         try:
-            found = self.place.get(_plain(label))
+            found = self.place.get(plain_label(label))
         except TypeError:
             found = None
         if found is None:
@@ -108,7 +108,7 @@ def make_pool(
 ) -> Pool:
     """Check candidates and embed them."""
     frame, units = _as_frame(X, who)
-    labels = [_plain(label) for label in frame.index]
+    labels = [plain_label(label) for label in frame.index]
     _check_labels(labels, who)
     frame.columns = pd.Index([str(c) for c in frame.columns])
     if frame.columns.has_duplicates:
@@ -155,7 +155,7 @@ def make_pool(
     )
 
 
-def _plain(label: Any) -> Label:
+def plain_label(label: Any) -> Label:
     """A label as JSON can hold it: whole number or text."""
     if isinstance(label, tuple):
         return ", ".join(str(part) for part in label)

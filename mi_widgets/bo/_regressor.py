@@ -12,15 +12,20 @@ __all__ = ["RegressorGP"]
 
 
 class RegressorGP:
-    """What `PoolGP` offers, by fitting a copy of `regressor` anew; its ``predict`` must know ``return_std``."""
+    """What `PoolGP` offers, by fitting a copy of `regressor` anew; its ``predict`` must know ``return_std``.
 
-    def __init__(self, points: np.ndarray, regressor: Any) -> None:
-        if not hasattr(regressor, "fit") or not hasattr(regressor, "predict"):
+    What the regressor draws is seeded by the search, unless it has a seed of its own.
+    """
+
+    def __init__(self, points: np.ndarray, regressor: Any, seed: int = 0) -> None:
+        if not all(hasattr(regressor, name) for name in ("fit", "predict", "get_params")) or isinstance(
+            regressor, type
+        ):
             raise ParameterError(
-                f"Search: regressor needs fit(X, y) and predict(X, return_std=True), as GaussianProcessRegressor "
-                f"has; got {type(regressor).__name__}."
+                f"Search: regressor needs fit(X, y) and predict(X, return_std=True), as GaussianProcessRegressor() "
+                f"has; got {regressor if isinstance(regressor, type) else type(regressor).__name__}."
             )
-        self.points, self.regressor = points, regressor
+        self.points, self.regressor, self.seed = points, regressor, seed
         self.index: list[int] = []
         self.values: list[float] = []
         self.given: list[float] = []
@@ -53,6 +58,8 @@ class RegressorGP:
         from sklearn.base import clone
 
         copy = clone(self.regressor)
+        if copy.get_params(deep=False).get("random_state", 0) is None:
+            copy.set_params(random_state=self.seed)
         if not refit and self._fitted is not None and hasattr(self._fitted, "kernel_"):
             copy.set_params(kernel=self._fitted.kernel_, optimizer=None)
         with warnings.catch_warnings():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from sklearn.gaussian_process import GaussianProcessRegressor
 
 from mi_widgets.bo import Search
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
@@ -193,6 +194,7 @@ def test_pools_that_are_none() -> None:
         ({"ard": "maybe"}, "ard must be"),
         ({"periodic": {"a": 0.0}}, "period of 'a'"),
         ({"regressor": object()}, "regressor needs fit"),
+        ({"regressor": GaussianProcessRegressor}, r"GaussianProcessRegressor\(\) has; got <class"),
     ],
 )
 def test_options_that_are_unknown(X: pd.DataFrame, options: dict[str, object], words: str) -> None:
@@ -207,8 +209,14 @@ def test_features_costs_and_masks_that_do_not_fit(X: pd.DataFrame) -> None:
         Search(X, cost=[1, 2, 3])
     with pytest.raises(DataError, match="above zero for every candidate"):
         Search(X, cost=np.zeros(200))
-    with pytest.raises(DataError, match="above zero for every candidate"):
-        Search(X, cost=pd.Series(1.0, index=X.index[:10]))  # the others have none
+    with pytest.raises(DataError, match=r"cost has no value for 190 of 200 candidates, the first 'm010'"):
+        Search(X, cost=pd.Series(1.0, index=X.index[:10]))
+    with pytest.raises(DataError, match="mask has no value for 190"):
+        Search(X, mask=pd.Series(True, index=X.index[:10]))
+    with pytest.raises(DataError, match="more than one value for candidate 'm000'"):
+        Search(X, cost=pd.Series(1.0, index=[*X.index, "m000"]))
+    with pytest.raises(DataError, match="mask must be True or False for every candidate"):
+        Search(X, mask=np.r_[np.nan, np.ones(199)])
     with pytest.raises(DataError, match="can still be suggested, not 1"):
         Search(X, mask=np.zeros(200, bool), seed=0).ask()
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern
 
 from mi_widgets.bo import JournalError, Search
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsWarning, ParameterError
@@ -101,9 +103,106 @@ def test_options_stand_in_the_journal(path: Path, table: pd.DataFrame, X: pd.Dat
         assert again.posterior()["mean"].attrs["units"] == "eV"
     with pytest.raises(ParameterError, match=r"begun with beta=3\.0, not 2\.0"):
         Search.open(path, X, beta=2.0)
-    with pytest.raises(ParameterError, match=r"begun with kernel='its default', not 'rbf'"):
+    with pytest.raises(ParameterError, match=r"begun with kernel='matern52', not 'rbf'"):
         Search.open(path, X, kernel="rbf")
     Search.open(path, X, beta=3.0).close()
+
+
+def assert_reopened(path: Path, before: xr.Dataset, suggestion: list[str], *args: object, **options: object) -> None:
+    with Search.open(path, *args, **options) as again:
+        assert again.ask(4) == suggestion
+        after = again.posterior().sel(candidate=before.candidate)
+        for name in ("mean", "stderr", "acquisition", "rank", "excluded"):
+            np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_cost_and_mask_stand_in_the_journal(path: Path, table: pd.DataFrame, X: pd.DataFrame) -> None:
+    cost = pd.Series(np.where(table.c > 0, 9.0, 1.0), index=table.index)
+    mask = table.a.to_numpy() > -0.5
+    with fill(path, table, 8, cost=cost, mask=mask) as search:
+        before, suggestion = search.posterior(), search.ask(4)
+    shuffled = X.sample(frac=1, random_state=0)
+    assert_reopened(path, before, suggestion)
+    assert_reopened(path, before, suggestion, shuffled)
+    assert_reopened(path, before, suggestion, shuffled, cost=cost)
+    for name, other in (("cost", cost + 1), ("mask", ~mask)):
+        with pytest.raises(ParameterError, match=rf"begun with another {name}\. Leave {name}= out"):
+            Search.open(path, X, **{name: other})
+    more = pd.concat([X, (X + 3).rename(index="new {}".format)])
+    with pytest.raises(DataError, match=r"cost has no value for 200 of 400 candidates, the first 'new m000'"):
+        Search.open(path, more)
+    longer = {"cost": pd.Series(2.0, more.index), "mask": pd.Series(True, more.index)}
+    with pytest.raises(ParameterError, match="begun with another cost"):
+        Search.open(path, more, **longer)
+    longer["cost"][X.index], longer["mask"][X.index] = cost, mask
+    with Search.open(path, more, **longer) as again:
+        assert again.n_told == 8
+
+
+def test_what_a_campaign_was_begun_without_is_refused(path: Path, table: pd.DataFrame, X: pd.DataFrame) -> None:
+    fill(path, table, 3).close()
+    for name, value in (("cost", np.ones(200)), ("mask", np.ones(200, bool))):
+        with pytest.raises(ParameterError, match=f"begun without {name}"):
+            Search.open(path, X, **{name: value})
+    for name, thing in (("regressor", GaussianProcessRegressor()), ("acquisition", lambda mean, std, best: -mean)):
+        with pytest.raises(ParameterError, match=f"begun without an own {name}"):
+            Search.open(path, X, **{name: thing})
+
+
+def test_cost_of_a_pool_too_long_for_the_journal_must_be_given(path: Path) -> None:
+    X = {"x": np.arange(500.0), "y": np.arange(500.0)}
+    cost = np.linspace(1, 2, 250_000)
+    with Search.open(path, X, seed=0, cost=cost) as search:
+        search.tell(17, 1.0)
+    assert path.stat().st_size < 2000
+    with pytest.raises(
+        ParameterError, match=r"begun with cost= for 250000 candidates.*Search.open\(path, X, cost=\.\.\.\)"
+    ):
+        Search.open(path, X)
+    with pytest.raises(ParameterError, match="begun with another cost"):
+        Search.open(path, X, cost=cost[::-1])
+    Search.open(path, X, cost=cost).close()
+
+
+def test_a_regressor_is_asked_for_again_and_must_be_the_same(path: Path, table: pd.DataFrame, X: pd.DataFrame) -> None:
+    def peer(low: float) -> GaussianProcessRegressor:  # the restarts draw from the seed of the search
+        return GaussianProcessRegressor(
+            Matern(nu=2.5, length_scale_bounds=(low, 5)), alpha=1e-4, normalize_y=True, n_restarts_optimizer=1
+        )
+
+    with fill(path, table, 7, acquisition="ei", regressor=peer(0.2)) as search:
+        before, suggestion = search.posterior(), search.ask(4)
+    with pytest.raises(ParameterError, match=r"begun with regressor=GaussianProcessRegressor\(.*Give it again"):
+        Search.open(path, X)
+    with pytest.raises(ParameterError, match=r"begun with regressor=.*0\.2.* not .*0\.3"):
+        Search.open(path, X, regressor=peer(0.3))
+    assert_reopened(path, before, suggestion, regressor=peer(0.2))
+    assert '"objects":{"regressor":"GaussianProcessRegressor(' in path.read_text()  # words, nothing to be run
+
+
+def test_a_function_is_asked_for_again(path: Path, table: pd.DataFrame, X: pd.DataFrame) -> None:
+    def lower(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
+        return -mean + 0.5 * std
+
+    def other(mean: np.ndarray, std: np.ndarray, best: float) -> np.ndarray:
+        return -mean
+
+    with fill(path, table, 7, acquisition=lower) as search:
+        before, suggestion = search.posterior(), search.ask(4)
+    with pytest.raises(ParameterError, match=r"begun with acquisition=function .*lower.*acquisition=\.\.\."):
+        Search.open(path, X)
+    with pytest.raises(ParameterError, match=r"lower, not function .*other"):
+        Search.open(path, X, acquisition=other)
+    assert_reopened(path, before, suggestion, acquisition=lower)
+
+
+def test_defaults_stand_in_the_journal(path: Path, table: pd.DataFrame, X: pd.DataFrame, monkeypatch) -> None:
+    """Another version may have others; the campaign goes on with its own."""
+    with fill(path, table, 7) as search:
+        before, suggestion = search.posterior(), search.ask(4)
+    monkeypatch.setattr("mi_widgets.bo._settings.DEFAULT_ACQUISITION", "max_variance")
+    assert Search(X).posterior().acquisition.attrs != before.acquisition.attrs
+    assert_reopened(path, before, suggestion, X)
 
 
 def test_several_objectives_and_failures_are_kept(path: Path, X: pd.DataFrame) -> None:
