@@ -18,11 +18,11 @@ from mi_widgets.widgets._dos_draw import draw_unusual
 from mi_widgets.widgets._dos_export import ClusterExport
 from mi_widgets.widgets._dos_map import MapPanel
 from mi_widgets.widgets._dos_params import OPTIONS
-from mi_widgets.widgets._dos_rows import RowTable
 from mi_widgets.widgets._dos_table import CLUSTER_COLUMNS, UNUSUAL_COLUMNS
 from mi_widgets.widgets._dos_tree import TreePanel
 from mi_widgets.widgets._dos_work import MAPS, fermi_energy
 from mi_widgets.widgets._history import HistoryButtons
+from mi_widgets.widgets._rows import RowTable
 from mi_widgets.widgets._select import link
 
 if TYPE_CHECKING:

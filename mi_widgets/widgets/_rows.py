@@ -35,8 +35,8 @@ class RowTable(anywidget.AnyWidget):
         Line below the table.
     """
 
-    _esm = (_HERE / "_dos_rows.js").read_text(encoding="utf-8")
-    _css = (_HERE / "_dos_style.css").read_text(encoding="utf-8")
+    _esm = (_HERE / "_rows.js").read_text(encoding="utf-8")
+    _css = (_HERE / "_rows.css").read_text(encoding="utf-8")
     columns: Any = traitlets.List().tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)
     chosen: Any = traitlets.List().tag(sync=True)

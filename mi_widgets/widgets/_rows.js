@@ -22,7 +22,7 @@ export default {
     function edit(cell, row) {
       const before = cell.textContent;
       const field = Object.assign(document.createElement("input"), { value: row.name ?? "", className: "mi-rows-name", maxLength: 80 });
-      field.setAttribute("aria-label", "Name of the cluster");
+      field.setAttribute("aria-label", "New name");
       field.setAttribute("data-lm-suppress-shortcuts", "true");
       editing = field;
       let over = false;
