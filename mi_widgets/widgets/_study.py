@@ -177,7 +177,7 @@ class Study(Explorer):
 
     @traitlets.validate("selection")
     def _selection_valid(self, proposal: Any) -> dict[str, Any]:
-        chosen = {dim: [] for dim in self.points_at} | dict(proposal["value"])
+        chosen: dict[str, Any] = {dim: [] for dim in self.points_at} | dict(proposal["value"])
         unknown = [dim for dim in chosen if dim not in self.points_at]
         if unknown:
             known = ", ".join(self.points_at) or "(nothing)"
