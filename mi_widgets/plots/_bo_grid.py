@@ -12,12 +12,12 @@ Reduce = Literal["min", "max", "mean", "any", "count"]
 
 
 def levels_of(values: np.ndarray, most: int = MOST_LEVELS) -> np.ndarray | None:
-    """The different values of an axis, rising; None where there are more than `most`, or as many as candidates."""
+    """The different values of an axis, rising; None where there are more than `most`."""
     some = np.unique(values[: 8 * most])  # enough to see that an axis has no levels
     if some.size > most:
         return None
     levels = np.unique(values)
-    return levels if levels.size <= min(most, max(2, len(values) // 2)) else None
+    return levels if levels.size <= most else None
 
 
 class PoolGrid:
@@ -30,7 +30,9 @@ class PoolGrid:
     x, y : array_like, shape (n_candidates,)
         Finite coordinates.
     bins : int
-        Cells along an axis without levels, at most.
+        Cells along an axis without levels, at most; fewer where candidates are few.
+    levels : int
+        An axis of so few different values has a cell for each.
 
     Attributes
     ----------
@@ -40,11 +42,11 @@ class PoolGrid:
         Number of the cell, ``row * n_x + column``.
     """
 
-    def __init__(self, x: Any, y: Any, *, bins: int = 160) -> None:
+    def __init__(self, x: Any, y: Any, *, bins: int = 160, levels: int = MOST_LEVELS) -> None:
         x, y = (np.asarray(v, dtype=float) for v in (x, y))
         bins = int(min(bins, max(8, np.sqrt(len(x)) / 1.5)))
-        self.x, column = _axis(x, bins)
-        self.y, row = _axis(y, bins)
+        self.x, column = _axis(x, bins, levels)
+        self.y, row = _axis(y, bins, levels)
         self.cell = row * self.x.size + column
         self._order = np.argsort(self.cell, kind="stable")
         ordered = self.cell[self._order]
@@ -97,12 +99,9 @@ class PoolGrid:
     ) -> np.ndarray:
         """Place in the pool of the candidate that stands for each cell; -1 where there is none with a value."""
         v = _only(values, inside)
-        worst = np.inf if how == "min" else -np.inf
-        v = np.where(np.isfinite(v), v, worst) * (1.0 if how == "min" else -1.0)
-        order = np.lexsort((v, self.cell))
-        first = order[np.flatnonzero(np.diff(self.cell[order], prepend=-1))]
+        hit = np.flatnonzero(v == self.reduce(v, how).ravel()[self.cell])[::-1]
         out = np.full(self.y.size * self.x.size, -1, dtype=np.int64)
-        out[self.cell[first]] = np.where(np.isfinite(v[first]), first, -1)
+        out[self.cell[hit]] = hit
         return out.reshape(self.shape)
 
 
@@ -111,9 +110,9 @@ def _only(values: Any, inside: np.ndarray | None) -> np.ndarray:
     return v if inside is None else np.where(inside, v, np.nan)
 
 
-def _axis(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _axis(values: np.ndarray, bins: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Centres of the cells of one axis, and the cell of each value."""
-    levels = levels_of(values)
+    levels = levels_of(values, most)
     if levels is not None:
         return levels, np.searchsorted(levels, values)
     low, high = float(values.min()), float(values.max())

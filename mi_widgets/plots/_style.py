@@ -77,17 +77,19 @@ def text_of(da: xr.DataArray) -> str:
 
 
 def nice_unit(units: str) -> str:
-    """Unit as it is printed: ``"um"`` becomes ``"µm"``, ``"1/cm"`` becomes ``"cm⁻¹"``; others stay.
+    """Unit as it is printed: ``"um"`` as ``"µm"``, ``"1/cm"`` as ``"cm⁻¹"``, ``"m**2"`` as ``"m²"``; others stay.
 
     Examples
     --------
-    >>> nice_unit("count * um"), nice_unit("count * (1/cm)"), nice_unit("eV * eV")
-    ('count · µm', 'count · cm⁻¹', 'eV²')
+    >>> nice_unit("count * um"), nice_unit("count * (1/cm)"), nice_unit("eV * eV"), nice_unit("J/m**2")
+    ('count · µm', 'count · cm⁻¹', 'eV²', 'J/m²')
     """
     out = re.sub(r"\(?\b1/(\w+)\b\)?", r"\1⁻¹", units)
     out = re.sub(r"\bum\b|\bmicrometer\b", "µm", out)
     out = re.sub(r"\b(\w+) \* \1\b", r"\1²", out)
-    return re.sub(r"\bangstrom\b", "Å", out).replace(" * ", " · ")
+    out = re.sub(r"\bangstrom\b", "Å", out)
+    out = re.sub(r"\*\*([234])\b", lambda m: "²³⁴"[int(m[1]) - 2], out)
+    return out.replace(" * ", " · ")
 
 
 def is_signed(values: np.ndarray) -> bool:
