@@ -61,6 +61,27 @@ def test_reopened_it_is_the_same_to_the_bit(path: Path, table: pd.DataFrame, acq
         xr.testing.assert_identical(without.posterior(), before)
 
 
+def test_retraced_it_is_what_each_branch_is(table: pd.DataFrame, X: pd.DataFrame) -> None:
+    search = Search(X, seed=3)
+    for label in X.index[:7]:
+        search.tell(label, table.y[label])
+    search.tell_pending(X.index[30]).retract(X.index[2]).correct(X.index[3], 0.5).exclude(X.index[40:50])
+    seen = []
+    for k, past in enumerate(search.retrace(4), 4):
+        branch = search.branch(k)
+        xr.testing.assert_identical(past.posterior(), branch.posterior())
+        assert past.ask() == branch.ask()
+        seen.append(past.n_events)
+    assert seen == list(range(4, 12))
+    assert [e["event"] for e in search.events[7:]] == ["pending", "retract", "correct", "exclude"]
+    search.events[0]["rows"].clear()
+    next(search.retrace(11)).tell(X.index[60], 1.0)
+    assert search.n_told == 6
+    assert search.events[0]["rows"]
+    with pytest.raises(ParameterError, match="0 to 11"):
+        search.retrace(12)
+
+
 def test_kill_9_while_telling_loses_nothing(tmp_path: Path) -> None:
     """50 processes killed at random moments: every acknowledged value is there, the next suggestion the same."""
     script = Path(__file__).with_name("kill.py")
