@@ -17,7 +17,7 @@ _GREEN = PEAK_COLORS[2]
 
 def belief_curves(
     pool: xr.Dataset, belief: xr.Dataset, axis: Axis, keep: np.ndarray, goal: str, *, trials: xr.Dataset | None,
-    suggested: np.ndarray, table: Any, title: str,
+    suggested: np.ndarray, table: Any, title: str, every_mark: bool = False,
 ) -> hv.Layout:  # fmt: skip
     """Two pictures below each other with one axis; where candidates share a place, the best expected one is drawn."""
     mean, std, promise = (belief[n].values.astype(float) for n in ("mean", "stderr", "acquisition"))
@@ -42,15 +42,17 @@ def belief_curves(
         parts.append(hv.Curve((x, truth), *dims, label="truth, not known to the search").opts(
             color=BACKGROUND_COLOR, line_dash="dotted", line_width=2, **LINES))  # fmt: skip
         seen.append(truth)
-    if trials is not None:
-        at, value = places_of(pool, trials["candidate"].values), trials["value"].values
+    if trials is not None or every_mark:
+        at, value = np.empty(0, dtype=np.int64), np.empty(0)
+        if trials is not None:
+            at, value = places_of(pool, trials["candidate"].values), trials["value"].values
         at, value = at[keep[at]], value[keep[at]]
         dots = hv.Scatter((axis.values[at], value), *dims, label="told")
         parts.append(dots.opts(color="white", line_color=TOLD_COLOR, line_width=1.5, size=8, **LINES))
         seen.append(value)
     ends = _room(np.concatenate(seen))
     where = axis.values[suggested[keep[suggested]]]
-    if where.size:
+    if where.size or every_mark:
         spikes = hv.Scatter((where, np.full(where.size, ends[0])), *dims, label="next")
         parts.append(spikes.opts(marker="triangle", color=NEXT_COLOR, size=13, **LINES))
     common: dict[str, Any] = {
@@ -61,13 +63,14 @@ def belief_curves(
         common["xticks"] = axis.ticks
     above = hv.Overlay(parts).opts(ylim=ends, height=300, show_legend=True, legend_position="top", xlabel="",
                                    title=plain(title), **common)  # fmt: skip
-    return (above + _acquisition(belief, promise, grid, inside, x, shown, dims[0], where, common)).cols(1).opts(
+    below = _acquisition(belief, promise, grid, inside, x, shown, dims[0], where, common, every_mark)
+    return (above + below).cols(1).opts(
         shared_axes=True, toolbar=None, sizing_mode="stretch_width", backend="bokeh")  # fmt: skip
 
 
 def _acquisition(
     belief: xr.Dataset, promise: np.ndarray, grid: PoolGrid, inside: np.ndarray, x: np.ndarray, shown: np.ndarray,
-    dim: hv.Dimension, where: np.ndarray, common: dict[str, Any],
+    dim: hv.Dimension, where: np.ndarray, common: dict[str, Any], every_mark: bool,
 ) -> hv.Overlay:  # fmt: skip
     most = promise[shown]
     if len(shown) < inside.size:  # what is most promising in a place is what may be asked for there
@@ -81,7 +84,7 @@ def _acquisition(
     area = hv.Area((x, np.full(x.size, low), most), dim, [value, "top"], label="acquisition")
     line = hv.Curve((x, most), dim, value, label="promise").opts(color=_GREEN, line_width=2, **LINES)
     parts: list[Any] = [area.opts(color=_GREEN, alpha=0.25, line_alpha=0, **LINES), line]
-    if where.size:
+    if where.size or every_mark:
         lines = hv.Segments((where, np.full(where.size, low), where, np.full(where.size, high)),
                             [dim, value, "x1", "y1"], label="next trial")  # fmt: skip
         parts.append(lines.opts(color=NEXT_COLOR, line_width=2, **LINES))

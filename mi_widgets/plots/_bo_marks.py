@@ -18,6 +18,7 @@ __all__ = [
     "NEXT_COLOR",
     "TOLD_COLOR",
     "Axis",
+    "check_goal",
     "choose_axes",
     "field_of",
     "kept_at",
@@ -44,6 +45,12 @@ class Axis(NamedTuple):
     text: str
     ticks: list[tuple[float, str]] | None
     units: str
+
+
+def check_goal(goal: str) -> None:
+    """Raise unless it is ``"min"`` or ``"max"``."""
+    if goal not in ("min", "max"):
+        raise ParameterError(f"goal must be 'min' or 'max'; got {goal!r}.")
 
 
 def require_pool(pool: Any, who: str) -> xr.Dataset:

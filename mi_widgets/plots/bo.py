@@ -8,23 +8,10 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import LabelError, ParameterError
-from mi_widgets.plots._bo_belief import belief_curves
-from mi_widgets.plots._bo_columns import calibration, expected_best, staircase
-from mi_widgets.plots._bo_marks import (
-    BEST_COLOR,
-    LINES,
-    NEXT_COLOR,
-    TOLD_COLOR,
-    choose_axes,
-    field_of,
-    kept_at,
-    mark,
-    places_of,
-    pool_axis,
-    pool_layer,
-    reduction,
-    require_pool,
-)
+from mi_widgets.plots._bo_columns import expected_best
+from mi_widgets.plots._bo_marks import LINES, check_goal
+from mi_widgets.plots._bo_overlay import belief_picture, pool_overlay
+from mi_widgets.plots._bo_panels import front_picture, parity_pictures, room_for
 from mi_widgets.plots._bo_strategies import draw_bands, draw_histograms, draw_means
 from mi_widgets.plots._style import BACKGROUND_COLOR, FIT_COLOR, PEAK_COLORS, figure_style, nice_unit, plain, text_of
 
@@ -107,43 +94,8 @@ def plot_pool(
     >>> [e.label for e in plot_pool(search.pool, search.posterior(), trials=search.trials())]
     ['pool', 'told', 'best so far']
     """
-    pool = require_pool(pool, "plot_pool")
-    _check_goal(goal)
-    first, second = choose_axes(pool, x, y)
-    if second is None:
-        raise LabelError("plot_pool needs two features that differ; for one, write plot_belief(pool, belief).")
-    axes = pool_axis(pool, first), pool_axis(pool, second)
-    values = field_of(pool, belief, trials, color)
-    name = color if isinstance(color, str) else "value"
-    keep = kept_at(pool, at)
-    layer, frame = pool_layer(*axes, values, keep, reduction(name, goal), limits=limits, size=size, title=title)
-    parts: list[Any] = [layer]
-    told, best = _told(pool, belief, trials, goal)
-    for label, places in (("told", told), ("best so far", best), ("next", places_of(pool, list(suggested)))):
-        inside = places[keep[places]]
-        if inside.size:
-            parts.append(mark(label, axes[0].values[inside], axes[1].values[inside]))
-    return hv.Overlay(parts).opts(
-        show_legend=len(parts) > 1, legend_position="bottom", frame_width=frame[0], frame_height=frame[1],
-        hooks=[figure_style], backend="bokeh",
-    )  # fmt: skip
-
-
-def _told(
-    pool: xr.Dataset, belief: xr.Dataset | None, trials: xr.Dataset | None, goal: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places of told candidates, and of the best of them where values are known."""
-    nothing = np.empty(0, dtype=np.int64)
-    if trials is not None:
-        places = places_of(pool, trials["candidate"].values)
-        value = trials["value"].values if trials["value"].ndim == 1 else trials["value"].values[:, 0]
-        known = np.flatnonzero(np.isfinite(value))
-        if not known.size:
-            return places, nothing
-        best = known[np.argmin(value[known]) if goal == "min" else np.argmax(value[known])]
-        return places, places[[best]]
-    return (np.flatnonzero(belief["told"].values), nothing) if belief is not None and "told" in belief else (
-        nothing, nothing)  # fmt: skip
+    return pool_overlay(pool, belief, trials=trials, x=x, y=y, color=color, goal=goal, suggested=suggested, at=at,
+                        limits=limits, title=title, size=size)  # fmt: skip
 
 
 def plot_belief(
@@ -203,18 +155,8 @@ def plot_belief(
     >>> len(plot_belief(search.pool, search.posterior(), trials=search.trials()))
     2
     """
-    pool = require_pool(pool, "plot_belief")
-    _check_goal(goal)
-    if not isinstance(belief, xr.Dataset) or "mean" not in belief:
-        raise LabelError("plot_belief needs the result of search.posterior() or search.what_if(...).")
-    if belief["mean"].ndim > 1:
-        raise LabelError("plot_belief draws one objective; write belief.sel(objective=...).")
-    first, second = choose_axes(pool, x, y)
-    if second is not None and (y is not None or x is None):
-        return plot_pool(pool, belief, trials=trials, x=first, y=second, color=field, goal=goal, at=at,
-                         suggested=suggested, title=title)  # fmt: skip
-    return belief_curves(pool, belief, pool_axis(pool, first), kept_at(pool, at), goal, trials=trials,
-                         suggested=places_of(pool, list(suggested)), table=table, title=title)  # fmt: skip
+    return belief_picture(pool, belief, trials=trials, x=x, y=y, field=field, goal=goal, suggested=suggested, at=at,
+                          table=table, title=title)  # fmt: skip
 
 
 def plot_convergence(
@@ -256,7 +198,7 @@ def plot_convergence(
     """
     if not isinstance(trials, xr.Dataset) or not {"value", "best"} <= set(trials) or "trial" not in trials.dims:
         raise LabelError("plot_convergence needs the result of search.trials().")
-    _check_goal(goal)
+    check_goal(goal)
     value = trials["value"] if trials["value"].ndim == 1 else trials["value"].isel(objective=0)
     n = np.arange(1, value.size + 1.0)
     dims = hv.Dimension("trial", label="trial"), hv.Dimension("value", label=text_of(value))
@@ -275,7 +217,7 @@ def plot_convergence(
     parts.append(dots.opts(color=PEAK_COLORS[0], size=7, line_color="white", **LINES))
     shown = np.concatenate([np.asarray(p.dimension_values(1), dtype=float) for p in parts])
     return hv.Overlay(parts).opts(
-        xlim=(0.0, n[-1] + 1.0), ylim=_room_for(shown), show_legend=True, legend_position="top", title=plain(title),
+        xlim=(0.0, n[-1] + 1.0), ylim=room_for(shown), show_legend=True, legend_position="top", title=plain(title),
         height=height, hooks=[figure_style], **_FRAME,
     )  # fmt: skip
 
@@ -313,27 +255,7 @@ def plot_parity(diagnosis: xr.Dataset, *, title: str = "", size: int = 330) -> h
     """
     if not isinstance(diagnosis, xr.Dataset) or not {"predicted", "predicted_stderr", "residual"} <= set(diagnosis):
         raise LabelError("plot_parity needs the result of search.diagnose().")
-    value, predicted = diagnosis["value"], diagnosis["predicted"]
-    error = diagnosis["predicted_stderr"].values
-    ends = _room_for(np.concatenate([value.values, predicted.values - error, predicted.values + error]))
-    dims = [hv.Dimension("told", label=text_of(value))], [hv.Dimension("guess", label=text_of(predicted))]
-    line = hv.Curve((ends, ends), *dims, label="equal").opts(color=BACKGROUND_COLOR, line_width=1.5, **LINES)
-    bars = hv.ErrorBars((value.values, predicted.values, error), dims[0], [*dims[1], "error"], label="error bars")
-    dots = hv.Scatter((value.values, predicted.values), *dims, label="trials")
-    q2 = float(diagnosis["q2"])
-    left = hv.Overlay([line, bars.opts(line_color=PEAK_COLORS[4], upper_head=None, lower_head=None, **LINES),
-                       dots.opts(color=PEAK_COLORS[0], line_color="white", size=8, **LINES)])  # fmt: skip
-    common: dict[str, Any] = {"frame_width": size, "frame_height": size, "show_grid": True, "backend": "bokeh",
-                              "show_legend": False, "hooks": [figure_style]}  # fmt: skip
-    left = left.opts(xlim=ends, ylim=ends, title=plain(title or f"each left out in turn: q² = {q2:.2f}"), **common)
-    expected, found = calibration(diagnosis["residual"].values)
-    axes = [hv.Dimension("expected", label="expected share")], [hv.Dimension("found", label="share of the trials")]
-    line = hv.Curve(([0, 1], [0, 1]), *axes, label="right").opts(color=BACKGROUND_COLOR, line_width=1.5, **LINES)
-    curve = hv.Curve((expected, found), *axes, label="calibration")
-    inside = float(diagnosis["coverage_95"])
-    right = hv.Overlay([line, curve.opts(color=PEAK_COLORS[0], line_width=2.5, interpolation="steps-post", **LINES)])
-    right = right.opts(xlim=(0, 1), ylim=(0, 1.02), title=f"{100 * inside:.0f} % within 1.96 standard errors", **common)
-    return (left + right).opts(shared_axes=False, toolbar=None, backend="bokeh")
+    return parity_pictures(diagnosis, plain(title), size)
 
 
 def plot_importance(importance: xr.Dataset, *, n: int = 12, title: str = "", height: int | None = None) -> hv.Bars:
@@ -444,7 +366,7 @@ def plot_strategies(
     if draw is None:
         raise ParameterError(f"plot_strategies: kind must be 'trials', 'mean' or 'best'; got {kind!r}.")
     if goal is not None:
-        _check_goal(goal)
+        check_goal(goal)
     return draw(result, goal, table, plain(title))
 
 
@@ -496,39 +418,5 @@ def plot_pareto(
     if not all(two):
         raise LabelError("plot_pareto needs search.trials() and search.pareto_front() of two objectives.")
     for one in goal:
-        _check_goal(one)
-    units = nice_unit(str(trials["value"].attrs.get("units", "1")))
-    names = [str(v) + ("" if units == "1" else f" ({units})") for v in trials["objective"].values]
-    dims = [hv.Dimension(f"o{k}", label=plain(name)) for k, name in enumerate(names)]
-    parts: list[Any] = []
-    if belief is not None:
-        means = belief["mean"].transpose("candidate", "objective").values
-        means = means[:: max(1, len(means) // 3000)]
-        pale = hv.Points((means[:, 0], means[:, 1]), dims, label="expected")
-        parts.append(pale.opts(color=BACKGROUND_COLOR, size=3, alpha=0.35, **LINES))
-    edge = front["value"].transpose("candidate", "objective").values
-    stairs = hv.Curve(staircase(edge, (goal[0], goal[1])), dims[0], dims[1], label="front")
-    parts.append(stairs.opts(color=NEXT_COLOR, line_width=2, **LINES))
-    told = trials["value"].transpose("trial", "objective").values
-    parts.append(hv.Points((told[:, 0], told[:, 1]), dims, label="told").opts(
-        color="white", line_color=TOLD_COLOR, line_width=1.4, size=8, **LINES))  # fmt: skip
-    parts.append(hv.Points((edge[:, 0], edge[:, 1]), dims, label="not dominated").opts(
-        color=BEST_COLOR, line_color="black", size=10, **LINES))  # fmt: skip
-    shown = np.concatenate([told, edge, *([means] if belief is not None else [])])
-    return hv.Overlay(parts).opts(
-        xlim=_room_for(shown[:, 0]), ylim=_room_for(shown[:, 1]), show_legend=True, legend_position="top",
-        title=plain(title), height=height, hooks=[figure_style], **_FRAME,
-    )  # fmt: skip
-
-
-def _check_goal(goal: str) -> None:
-    if goal not in ("min", "max"):
-        raise ParameterError(f"goal must be 'min' or 'max'; got {goal!r}.")
-
-
-def _room_for(values: np.ndarray) -> tuple[float, float]:
-    """Ends of an axis that shows all values with some room."""
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    pad = 0.06 * (high - low) or abs(low) * 0.05 or 0.5
-    return low - pad, high + pad
+        check_goal(one)
+    return front_picture(trials, front, belief, goal, plain(title), height)
