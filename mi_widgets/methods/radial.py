@@ -70,7 +70,7 @@ def radial_average(
     if units[0] != units[1]:
         raise LabelError(f"{who}: {dims[0]!r} is in {units[0]!r} and {dims[1]!r} in {units[1]!r}; convert one of them.")
     edges = _edges(first, second, center, width, largest)
-    distance = np.hypot(*np.meshgrid(first - center[0], second - center[1], indexing="ij")).ravel()
+    distance = np.hypot((first - center[0])[:, None], second - center[1]).ravel()
     ring = np.searchsorted(edges, distance, side="right") - 1
     n = edges.size - 1
     ring[distance == edges[-1]] = n - 1

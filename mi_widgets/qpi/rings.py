@@ -95,7 +95,7 @@ def fit_rings(
     LabelError
         The profile has other dims than ``q``.
     DataError
-        Fewer finite points than twice the parameters. A profile of zeros or without any finite point gives NaN and the
+        Fewer than three finite points more than parameters. A profile of zeros or without any finite point gives NaN and the
         status no_data.
     ParameterError
         A number is out of range.
@@ -119,8 +119,8 @@ def fit_rings(
     if not np.any(values):  # a picture without waves, or one that was not found
         nothing = np.full(3 * n + 1, np.nan)
         return _as_dataset(nothing, nothing, 3, np.nan, np.nan, units, q, values)
-    if q.size < 2 * (3 * n + 1):
-        raise DataError(f"fit_rings: {q.size} points are too few for {n} rings; {2 * (3 * n + 1)} are needed. Write a "
+    if q.size < 3 * n + 4:
+        raise DataError(f"fit_rings: {q.size} points are too few for {n} rings; {3 * n + 4} are needed. Write a "
                         "smaller width= in radial_profile, or fewer rings.")  # fmt: skip
     scale = float(np.abs(values).max())
     p, error, status = _best(q, values / scale, n, step, start)
@@ -153,7 +153,7 @@ def evaluate_rings(fit: xr.Dataset, q: xr.DataArray) -> xr.DataArray:
     >>> q = xr.DataArray(np.arange(0.05, 5, 0.08), dims="q", attrs={"units": "1/nm"})
     >>> profile = (np.exp(-((q - 1.2) ** 2) / 0.02) + 0.1).assign_coords(q=q)
     >>> round(float(evaluate_rings(fit_rings(profile, 1), q).max()), 2)
-    1.1
+    1.06
     """
     height, place, sigma = (fit[name] for name in ("height", "position", "sigma"))
     out = (height * np.exp(-((q - place) ** 2) / (2 * sigma**2))).sum("ring") + fit["background"]

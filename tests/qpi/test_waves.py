@@ -75,9 +75,7 @@ def test_map_comes_back(small: xr.Dataset, few: xr.DataArray) -> None:
     found = qpi.fit_lasso(small.conductance, few, penalty=0.05)
     again = qpi.reconstruct_map(found, small.conductance).isel(penalty=0)
     noisy = float(xr.corr(small.conductance, small.true_signal))
-    assert float(xr.corr(again, small.true_signal)) > max(noisy, 0.85), (
-        "3,000 of 16,200 pixels, and less noise than all"
-    )
+    assert float(xr.corr(again, small.true_signal)) > noisy + 0.1, "from 3,000 of 16,200 pixels"
 
 
 def test_transform_of_one_wave_has_its_amplitude() -> None:
