@@ -1,8 +1,9 @@
 """Trials until the best candidate of small known tables is told: ours with its one default beside peers, same seeds.
 
-Tables are those of `bo_landscapes.py`; each repeat begins with the same five candidates for everyone. Peers: PHYSBO
-(exact Gaussian process, Thompson sampling or expected improvement, learning every 10 trials), BoTorch (SingleTaskGP,
-LogExpectedImprovement over the pool) and a scikit-learn loop (ARD Matern 5/2 with white noise, expected improvement).
+Tables are those of `bo_landscapes.py`, or with ``--heldout`` of `bo_heldout.py`, by which no default was chosen; each
+repeat begins with the same five candidates for everyone. Peers: PHYSBO (exact Gaussian process, Thompson sampling or
+expected improvement, learning every 10 trials), BoTorch (SingleTaskGP, LogExpectedImprovement over the pool) and a
+scikit-learn loop (ARD Matern 5/2 with white noise, expected improvement).
 They are installed beside, in an environment of their own:
 
     python -m venv peers && peers/bin/pip install physbo botorch numpy scipy scikit-learn pandas xarray threadpoolctl
@@ -20,8 +21,9 @@ import io
 import time
 import warnings
 
+import bo_heldout
+import bo_landscapes
 import numpy as np
-from bo_landscapes import NAMES, table
 from scipy.stats import norm
 
 from mi_widgets import bo
@@ -129,6 +131,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--draws", type=int, nargs="*", default=[1], help="0: what defaults were chosen by; 1: others")
+    parser.add_argument("--heldout", action="store_true", help="tables of bo_heldout.py, draw 0")
+    parser.add_argument("--save", help="file for the trials of each repeat, .npz")
     parser.add_argument("--ours", nargs="*", default=["default"], help="names of acquisitions")
     parser.add_argument("--peers", nargs="*", default=[], choices=sorted(PEERS))
     parser.add_argument("--seed", type=int, default=1)
@@ -138,9 +142,10 @@ def main() -> None:
     total: dict[str, list[np.ndarray]] = {name: [] for name in names}
     took = dict.fromkeys(names, 0.0)
     chance = 0.0
-    for draw in options.draws:
-        for landscape in NAMES:
-            frame = table(landscape, draw)
+    source = bo_heldout if options.heldout else bo_landscapes
+    for draw in [0] if options.heldout else options.draws:
+        for landscape in source.NAMES:
+            frame = source.table(landscape, draw)
             n, d = len(frame), frame.shape[1] - 1
             chance += (n + 1) / 2
             cells = []
@@ -162,6 +167,8 @@ def main() -> None:
     for name in names:
         error = np.sqrt(sum(t.var(ddof=1) / len(t) for t in total[name]))
         print(f"{sum(t.mean() for t in total[name]):7.1f} +-{error:4.1f} ", end=" ")
+    if options.save:
+        np.savez(options.save, **{name: np.array(trials) for name, trials in total.items()})
     print("\nseconds " + ", ".join(f"{name} {took[name]:.0f}" for name in names))
     ours = total[names[0]]
     for name in options.peers:

@@ -13,7 +13,7 @@ from mi_widgets.datasets._registry import entry
 from mi_widgets.errors import DownloadError, MissingDependencyError
 from mi_widgets.io import read_spectra
 
-__all__ = ["fetch_raman_depth_series", "fetch_raman_streamline"]
+__all__ = ["download_unpinned", "fetch_raman_depth_series", "fetch_raman_streamline"]
 
 _TIMEOUT = 30.0
 
@@ -95,6 +95,11 @@ def _cache_folder(cache: str | os.PathLike[str] | None) -> Path:
     return Path(os.fspath(chosen)).expanduser()
 
 
+def download_unpinned(item: dict[str, str], cache: str | os.PathLike[str] | None, base_url: str | None) -> Path:
+    """Path in the cache of a file without a known sha256, downloaded if it is not there: check its content."""
+    return _download(item, cache, base_url)
+
+
 def _download(item: dict[str, Any], cache: str | os.PathLike[str] | None, base_url: str | None) -> Path:
     """Path of the file in the cache; downloaded if it is not there, or not the registered one."""
     try:
@@ -113,7 +118,7 @@ def _download(item: dict[str, Any], cache: str | os.PathLike[str] | None, base_u
         with _quiet():
             path = pooch.retrieve(
                 url,
-                known_hash=f"sha256:{item['sha256']}",
+                known_hash=f"sha256:{item['sha256']}" if "sha256" in item else None,
                 fname=item["file"],
                 path=folder,
                 downloader=_load,
