@@ -24,6 +24,8 @@ lab: $(VENV)/.installed-lab
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python tests/browser/chromium.py --install
+	@echo 'Compiling the engine; in a new environment this takes half a minute.'
+	$(BIN)/python -c 'from mi_widgets.peaks._engines._door import resolve_engine; resolve_engine("numba")'
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # make -k check goes on after the first complaint.
