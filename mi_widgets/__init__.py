@@ -9,21 +9,26 @@ __version__ = "0.1.0"
 _LAZY = {
     "DOSClusterer": "mi_widgets.widgets",
     "PeakMapper": "mi_widgets.widgets",
+    "SearchExplorer": "mi_widgets.widgets",
     "StructureViewer": "mi_widgets.widgets",
     "bo": "mi_widgets.bo",
     "datasets": "mi_widgets.datasets",
     "dos": "mi_widgets.dos",
     "io": "mi_widgets.io",
     "link": "mi_widgets.widgets",
+    "methods": "mi_widgets.methods",
     "peaks": "mi_widgets.peaks",
     "plots": "mi_widgets.plots",
+    "qpi": "mi_widgets.qpi",
     "structure": "mi_widgets.structure",
+    "transmission": "mi_widgets.transmission",
     "widgets": "mi_widgets.widgets",
 }
 
 __all__ = [
     "DOSClusterer",
     "PeakMapper",
+    "SearchExplorer",
     "StructureViewer",
     "__version__",
     "bo",
@@ -31,9 +36,12 @@ __all__ = [
     "dos",
     "io",
     "link",
+    "methods",
     "peaks",
     "plots",
+    "qpi",
     "structure",
+    "transmission",
     "widgets",
 ]
 

@@ -7,12 +7,21 @@ _LAZY = {
     "DOSClusterer": "mi_widgets.widgets.dos",
     "Explorer": "mi_widgets.widgets._explorer",
     "PeakMapper": "mi_widgets.widgets.peaks",
+    "SearchExplorer": "mi_widgets.widgets.bo",
     "StructureViewer": "mi_widgets.widgets.structure",
     "View": "mi_widgets.widgets._view",
     "link": "mi_widgets.widgets._select",
 }
 
-__all__ = ["DOSClusterer", "Explorer", "PeakMapper", "StructureViewer", "View", "link"]
+__all__ = [
+    "DOSClusterer",
+    "Explorer",
+    "PeakMapper",
+    "SearchExplorer",
+    "StructureViewer",
+    "View",
+    "link",
+]
 
 
 def __getattr__(name: str) -> Any:
