@@ -12,10 +12,12 @@ import xarray as xr
 
 from mi_widgets.bo._given import (
     check_arrays,
+    check_pool,
     describe_objects,
     plain_options,
     recall_arrays,
     recall_objects,
+    sums_of_features,
     written_arrays,
 )
 from mi_widgets.bo._journal import FORMAT, Journal, read_events
@@ -138,6 +140,8 @@ class Campaign(Record):
             header["labels"] = [pool.labels[k] for k in given]
             header["features"] = {str(c): pool.frame[c].iloc[given].tolist() for c in pool.frame.columns}
             header["feature_units"] = pool.units
+        else:
+            header["sums"] = sums_of_features(pool.frame)
         journal.append(header)
         return search
 
@@ -165,6 +169,7 @@ class Campaign(Record):
         if "labels" in header:
             search._pool.units.update({k: v for k, v in header["feature_units"].items() if k not in search._pool.units})
         search._replay(events[1:])
+        check_pool(header, search._pool.frame, search._pool.labels, path)
         return search
 
     def close(self) -> None:

@@ -19,12 +19,14 @@ from mi_widgets.errors import DataError, ParameterError
 
 __all__ = [
     "check_arrays",
+    "check_pool",
     "describe",
     "describe_objects",
     "of_labels",
     "plain_options",
     "recall_arrays",
     "recall_objects",
+    "sums_of_features",
     "written_arrays",
 ]
 
@@ -136,6 +138,65 @@ def check_arrays(
                 f"{path}: the campaign was begun with another {name}. Leave {name}= out if the pool stands in the "
                 "journal, else give the same; to bar candidates from now on write search.exclude(candidates)."
             )
+
+
+def sums_of_features(frame: pd.DataFrame) -> dict[str, Any]:
+    """Two sums of each column, by which a pool is known that is too long for a journal."""
+    weight = np.cos(np.arange(len(frame)))
+    found: dict[str, Any] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if pd.api.types.is_numeric_dtype(column):
+            x = column.to_numpy(dtype=float)
+            scale = float(np.abs(x).max()) or 1.0  # the sums of the largest numbers too are numbers
+            found[str(name)] = [scale, float((x / scale).sum()), float((x / scale) @ weight)]
+        else:
+            found[str(name)] = hashlib.sha256("\n".join(map(str, column)).encode()).hexdigest()
+    return found
+
+
+def check_pool(header: Mapping[str, Any], frame: pd.DataFrame, labels: list[Any], path: str) -> None:
+    """Raise where a pool is not the one that the campaign was begun with: it may be longer, and nothing else."""
+    remedy = "Give the X of that campaign, which may have more candidates, or begin another journal."
+    if "labels" not in header:
+        kept = header.get("sums")
+        if kept is not None and len(frame) == header["n_candidates"]:
+            now = sums_of_features(frame)
+            other = [k for k in kept if k not in now or not _same_sums(kept[k], now[k], len(frame))]
+            if other or len(now) != len(kept):
+                raise DataError(f"{path}: the pool was changed between runs, in {', '.join(other or now)}. {remedy}")
+        return
+    place = {label: k for k, label in enumerate(labels)}
+    gone = [label for label in header["labels"] if label not in place]
+    if gone:
+        raise DataError(
+            f"{path}: the pool was changed between runs: {len(gone)} of its {header['n_candidates']} candidates are "
+            f"not in X, the first {gone[0]!r}. {remedy}"
+        )
+    if list(header["features"]) != list(frame.columns):
+        raise DataError(
+            f"{path}: the pool was changed between runs: its features were {', '.join(header['features'])}; in X they "
+            f"are {', '.join(frame.columns)}. {remedy}"
+        )
+    known = frame.iloc[[place[label] for label in header["labels"]]]
+    for name, before in header["features"].items():
+        column = known[name]
+        if pd.api.types.is_numeric_dtype(column) and not any(isinstance(v, str) for v in before):
+            same = np.isclose(column.to_numpy(dtype=float), np.asarray(before, dtype=float), rtol=1e-9, atol=0)
+        else:
+            same = np.array([a == b for a, b in zip(column.tolist(), before, strict=True)])
+        if not same.all():
+            k = int(np.argmin(same))
+            raise DataError(
+                f"{path}: the pool was changed between runs: candidate {header['labels'][k]!r} had {name} = "
+                f"{before[k]!r} and has {column.tolist()[k]!r} in X. {remedy}"
+            )
+
+
+def _same_sums(before: Any, now: Any, n: int) -> bool:
+    if isinstance(before, str) or isinstance(now, str):
+        return bool(before == now)
+    return bool(np.allclose(before[0], now[0], rtol=1e-9, atol=0) and np.allclose(before[1:], now[1:], atol=1e-9 * n))
 
 
 def of_labels(values: pd.Series, labels: list[Any], name: str) -> np.ndarray:

@@ -5,6 +5,7 @@ any other damage is reported. One process at a time holds a journal.
 """
 
 import contextlib
+import errno
 import json
 import os
 import warnings
@@ -74,19 +75,39 @@ class Journal:
                 "as it is under the name *.damaged."
             )
         if damaged:
-            self._keep_damaged(data)
-            _rewrite(self._fd, b"".join(_encode(event) for event in events))
+            self._repair(data, b"".join(_encode(event) for event in events))
         elif rest:
             os.ftruncate(self._fd, len(data) - len(rest))
             os.fsync(self._fd)
         return events
 
-    def _keep_damaged(self, data: bytes) -> None:
-        copy = self.path.with_name(self.path.name + ".damaged")
-        with copy.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    def _repair(self, data: bytes, repaired: bytes) -> None:
+        """Keep the file as it is under another name, and only then write the lines that are whole."""
+        number = next(k for k in range(1, 1000) if not self._kept(k).exists())
+        copy = self._kept(number)
+        try:
+            with copy.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                copy.unlink()
+            raise JournalError(
+                f"{self.path}: a copy of the damaged file could not be kept as {copy.name} "
+                f"({error.strerror or error}), so nothing was changed. Make room or mend the disk, then try again."
+            ) from error
+        try:
+            os.ftruncate(self._fd, 0)
+            _write(self._fd, repaired)
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: the repaired lines could not be written ({error.strerror or error}). The file as it was "
+                f"is {copy}: make room or mend the disk, copy it back and try again."
+            ) from error
+
+    def _kept(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.damaged{number if number > 1 else ''}")
 
     def append(self, event: dict[str, Any]) -> None:
         """Write an event and wait until it is on the disk; if that fails, the file is as it was before."""
@@ -94,13 +115,15 @@ class Journal:
             raise JournalError(
                 f"{self.path}: the journal is closed. Write search = Search.open({str(self.path)!r}, X)."
             )
+        if os.fstat(self._fd).st_nlink == 0:
+            raise JournalError(
+                f"{self.path}: the journal was deleted while it was open; this was not told. Write search.to_csv(path) "
+                "to save what was told before, and begin another journal."
+            )
         end = os.lseek(self._fd, 0, os.SEEK_END)
         line = _encode(event)
         try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._fd, line[written:])
-            os.fsync(self._fd)
+            _write(self._fd, line)
         except OSError as error:
             with contextlib.suppress(OSError):  # a line without an end is dropped when it is opened again
                 os.ftruncate(self._fd, end)
@@ -146,6 +169,11 @@ def _lock(fd: int, path: Path) -> None:
 
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            raise JournalError(
+                f"{path}: this file system cannot lock files ({error.strerror or error}), so two processes could write "
+                "one journal. Choose a path on a local disk."
+            ) from error
         raise JournalError(
             f"{path}: another process or another Search holds this journal. Close it there (search.close(), or shut "
             "that kernel down), or write Search.read(path, X) to look on without telling."
@@ -174,9 +202,11 @@ def read_events(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return [event for event in events if event is not None]
 
 
-def _rewrite(fd: int, data: bytes) -> None:
-    os.ftruncate(fd, 0)
-    os.write(fd, data)
+def _write(fd: int, data: bytes) -> None:
+    """Write all of it, and wait until it is on the disk."""
+    written = 0
+    while written < len(data):
+        written += os.write(fd, data[written:])
     os.fsync(fd)
 
 
