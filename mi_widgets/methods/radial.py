@@ -114,7 +114,7 @@ def _edges(
     step = max(steps) if width is None else float(width)
     reach = [(float(a.min()) - c, float(a.max()) - c) for a, c in zip((first, second), center, strict=True)]
     whole = min(min(-low, high) for low, high in reach)
-    corner = float(np.hypot(*(max(abs(low), abs(high)) for low, high in reach)))
+    corner = float(np.linalg.norm([max(abs(low), abs(high)) for low, high in reach]))
     end = float(largest) if largest is not None else whole if whole >= 3 * step else corner
     return step * np.arange(max(int(np.ceil(end / step - 1e-9)), 1) + 1)
 

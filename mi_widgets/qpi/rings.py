@@ -95,8 +95,8 @@ def fit_rings(
     LabelError
         The profile has other dims than ``q``.
     DataError
-        Fewer than three finite points more than parameters. A profile of zeros or without any finite point gives NaN and the
-        status no_data.
+        Fewer than three finite points more than parameters. A profile of zeros or without any finite point gives
+        NaN and the status no_data.
     ParameterError
         A number is out of range.
 
