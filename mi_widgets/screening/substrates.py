@@ -52,7 +52,8 @@ def match_lattices(
     -------
     xarray.Dataset
         Over ``match``, the lowest score first: ``strain`` (mean of the two principal ones, 1), ``strain_most`` (the
-        one of greater size, 1), ``angle`` (of the film, degree), ``area`` (angstrom^2), ``n_film``, ``n_substrate`` (cells),
+        one of greater size, 1), ``angle`` (of the film, degree), ``area`` (angstrom^2), ``n_film``, ``n_substrate``
+        (cells),
         ``film_cell``, ``substrate_cell`` (match, cell_vector, lattice_vector; integers that make the supercells),
         ``score`` (1). Of cells with the same strain the smallest; empty where nothing fits.
 
@@ -266,6 +267,13 @@ def build_stack(
         The lattices are not those of the match, or there is no match.
     ParameterError
         `gap` or `vacuum` is negative.
+
+    Examples
+    --------
+    >>> plane = [[4.0, 0, 0], [-2.0, 3.4641, 0], [0, 0, 20.0]]
+    >>> film = label_structure([[0.0, 0, 0]], ["Ge"], cell=plane)
+    >>> build_stack(film, film, match_lattices(4.0, 4.0).isel(match=0)).layer.values.tolist()
+    ['substrate', 'film']
     """
     for name, value in (("gap", gap), ("vacuum", vacuum)):
         if not np.isfinite(value) or value < 0:
