@@ -33,7 +33,7 @@ def _sweep(
     return largest
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _solve(gram: np.ndarray, right: np.ndarray, index: np.ndarray, n: int) -> tuple[np.ndarray, bool]:
     """Solve the block of `index` by Cholesky's factors; False where the block is singular."""
     low = np.zeros((n, n))
@@ -131,6 +131,18 @@ def follow_path(
     return out, good
 
 
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _subtract(base: np.ndarray, count: int, column: np.ndarray) -> None:
+    """Take what lies along the first rows of `base` out of a column."""
+    m = column.size
+    for k in range(count):
+        row, along = base[k], 0.0
+        for i in range(m):
+            along += row[i] * column[i]
+        for i in range(m):
+            column[i] -= along * row[i]
+
+
 @numba.njit(cache=True, nogil=True)
 def left_out(
     columns: np.ndarray, target: np.ndarray, path: np.ndarray, most: int
@@ -173,10 +185,12 @@ def left_out(
             if known:
                 continue
             new = column.copy()
-            for _ in range(2):  # once is not enough for columns that are nearly a sum of others
-                for k in range(count):
-                    new -= np.dot(base[k], new) * base[k]
-            norm, whole = np.sqrt(np.dot(new, new)), np.sqrt(np.dot(column, column))
+            whole = norm = np.sqrt(np.dot(column, column))
+            for _ in range(2):
+                _subtract(base, count, new)
+                before, norm = norm, np.sqrt(np.dot(new, new))
+                if norm > 0.1 * before:  # else a column that is nearly a sum of others: once is not enough
+                    break
             order[count], size[count] = j, norm / whole
             base[count] = new / norm if norm > 1e-12 * whole else 0.0 * new
             lever += base[count] ** 2

@@ -24,7 +24,12 @@ def follow_path(
         with warnings.catch_warnings():  # early stops show in the check below
             warnings.simplefilter("ignore")
             corners, _, values = lars_path_gram(
-                right[t, used], block, n_samples=1, alpha_min=float(penalties[t].min()), max_iter=10 * max_iter
+                right[t, used],
+                block,
+                n_samples=1,
+                alpha_min=float(penalties[t].min()),
+                max_iter=10 * max_iter,
+                method="lasso",
             )
         corners, values = corners[::-1], values[:, ::-1]
         for k, j in enumerate(used):

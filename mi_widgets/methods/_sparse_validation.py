@@ -6,12 +6,14 @@ from types import ModuleType
 
 import numpy as np
 
-__all__ = ["TRUST", "Curves", "engine", "make_folds", "validate"]
+__all__ = ["TRUST", "Curves", "engine", "make_folds", "most_active", "validate"]
 
 #: ``trust``: why an error of the formula must not be believed.
 TRUST = ("ok", "too_dense", "high_leverage", "ill_conditioned", "not_converged")
 #: Share of variables that take part, relative to what can be determined, and leverage, up to which the formula holds.
 DENSEST, HIGHEST, WORST = 0.7, 0.95, 1e10
+#: With so many samples for each active variable the formula holds at any density.
+PLENTY = 4
 _TOL, _MAX_ITER = 1e-7, 500
 
 
@@ -56,6 +58,11 @@ def make_folds(n_samples: int, n_folds: int, seed: int | None) -> list[np.ndarra
     return [np.sort(part) for part in np.array_split(order, n_folds)]
 
 
+def most_active(n_variables: int, n_samples: int) -> int:
+    """Largest number of active variables for which the formula is trusted."""
+    return max(int(DENSEST * min(n_variables, n_samples)), min(n_variables, n_samples // PLENTY))
+
+
 def validate(
     columns: np.ndarray, targets: np.ndarray, ratios: np.ndarray, folds: Sequence[np.ndarray] | None
 ) -> Curves:
@@ -88,7 +95,7 @@ def _by_formula(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Errors by leverages; `trust` is filled in, and where it is not 0 for these reasons errors are NaN."""
     n, m = columns.shape
-    most = int(DENSEST * min(n, m))
+    most = most_active(n, m)
     error, stderr = np.full(trust.shape, np.nan), np.full(trust.shape, np.nan)
     for t in range(len(targets)):
         residual, highest, condition = run.left_out(columns, targets[t], beta[t], most)

@@ -108,8 +108,8 @@ def fit_lasso(
     fixed signs s, :math:`X_A^TX_A\beta = X_A^Ty - M\lambda s`. Without sample :math:`\mu` a term of rank one is
     missing, and Sherman and Morrison's formula gives its residual :math:`r_\mu/(1-h_\mu)`, with the leverage
     :math:`h_\mu = 1/M + x_{\mu A}^T(X_A^TX_A)^{-1}x_{\mu A}` (1/M is that of the mean). T. Obuchi and Y. Kabashima [1]_
-    derive it for many variables. It must not be trusted where active variables are nearly as many as samples: above
-    0.7 min(M, N) of them, or for a leverage above 0.95, errors are NaN and flagged.
+    derive it for many variables. It must not be trusted where active variables are nearly as many as samples. Above
+    0.7 min(M, N) of them, unless four samples come on each, or for a leverage above 0.95, errors are NaN and flagged.
 
     References
     ----------
@@ -322,7 +322,7 @@ class _Store:
         square = product_unit(unit, unit)
 
         def shaped(values: np.ndarray) -> np.ndarray:
-            return values.reshape(*p.target_shape, *values.shape[1:]).copy()
+            return values.reshape((*p.target_shape, *values.shape[1:])).copy()
 
         def named(dims: tuple[str, ...], values: np.ndarray, units: str, long_name: str, **more: Any) -> Any:
             return dims, values, {"units": units, "long_name": long_name, **more}
