@@ -46,12 +46,17 @@ class PoolAxes:
             self.names += [f"{kind} {k}" for kind in kinds for k in (1, 2)]
         self.names += self.expected
 
+    @property
+    def ordered(self) -> list[str]:
+        """Features of more than two values, then the others."""
+        rich = [n for n in self.features if np.unique(self.pool[n].values).size > 2]
+        return rich + [n for n in self.features if n not in rich]
+
     def first(self) -> tuple[str, str]:
         """Axes to begin with: the first two features that have most to show, else what is expected."""
         if len(self._objectives) == 2:
             return self.expected[0], self.expected[1]
-        rich = [n for n in self.features if np.unique(self.pool[n].values).size > 2]
-        names = rich + [n for n in self.features if n not in rich]
+        names = self.ordered
         return (names[0], names[1]) if len(names) > 1 else (names[0], self.expected[0])
 
     def get(self, name: str, belief: xr.Dataset | None) -> Axis:

@@ -201,7 +201,7 @@ class SearchBase(Explorer):
         return int(self.color.partition(":")[2] or 0)
 
     def _title(self, paint: Any) -> str:
-        hidden = self.axes.hidden(self.x, self.y)
+        hidden = [n for n in self.axes.hidden(self.x, self.y) if self.map.is_raster or n in self.ranges]
         low = "lowest" if paint.how == "min" else "highest"
         word = {"mean": "best", "told": "best", "stderr": "largest"}.get(self.color.partition(":")[0], low)
         over = hidden_text(self.axes, hidden, self.ranges, word)

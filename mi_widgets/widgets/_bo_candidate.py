@@ -14,6 +14,7 @@ from mi_widgets.plots._style import nice_unit
 from mi_widgets.widgets._fields import Quiet, field, read_number
 from mi_widgets.widgets._pointing import short
 from mi_widgets.widgets._rows import RowTable
+from mi_widgets.widgets._study import row
 from mi_widgets.widgets._table import plus_minus
 
 __all__ = ["CandidatePanel", "read_values"]
@@ -71,7 +72,7 @@ class CandidatePanel(ipw.VBox):
         self.why = RowTable(_WHY, guard(on_pick))
         self.why.add_class("mi-bo-why")
         unit = "" if units == "1" else f" ({html.escape(nice_unit(units))})"
-        self.texts = [ipw.Text("", placeholder="value, or value ± error", layout={"width": "136px"}, tooltip=(
+        self.texts = [ipw.Text("", placeholder="value ± error", layout={"width": "136px"}, tooltip=(
             "What came out; Enter tells it. While it is typed, the map shows what would be believed"))
             for _ in objectives]  # fmt: skip
         self.slider = ipw.FloatSlider(value=0.0, min=-1.0, max=1.0, step=0.01, readout=False, tooltip=(
@@ -86,9 +87,9 @@ class CandidatePanel(ipw.VBox):
         fields = [field(f"<b>{n}</b>{unit}", t) for n, t in zip(names, self.texts, strict=True)]
         more = [field("what if", self.slider)] if len(objectives) == 1 else []
         tell = [self.buttons[n] for n in ("tell", "correct")]
-        self.value_row = _row(*fields, *more, *tell)
-        self.action_row = _row(*(self.buttons[n] for n in ("pending", "skip", "retract", "clear")))
-        self.group_row = _row(*(self.buttons[n] for n in ("exclude", "include", "only")))
+        self.value_row = row(*fields, *more, *tell)
+        self.action_row = row(*(self.buttons[n] for n in ("pending", "skip", "retract", "clear")))
+        self.group_row = row(*(self.buttons[n] for n in ("exclude", "include", "only")))
         self.body = ipw.HBox([self.features, self.why])
         self.body.add_class("mi-bo-body")
         super().__init__([self.title, self.body, self.value_row, self.action_row, self.group_row])
@@ -290,9 +291,3 @@ def belief_lines(
     n = int((belief["rank"].values > 0).sum())
     lines.append(("rank", f"{rank:,} of {n:,}" if rank else "–"))
     return lines
-
-
-def _row(*widgets: ipw.Widget) -> ipw.HBox:
-    row = ipw.HBox(widgets)
-    row.add_class("mi-row")
-    return row

@@ -64,6 +64,7 @@ class MapControls(ipw.VBox):
             self._shown = names
             with self._quiet:
                 self.feature.options = names
+                self.feature.value = names[0] if names else None
             self._sliders()
         self.all.disabled = not app.ranges
 

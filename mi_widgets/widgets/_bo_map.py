@@ -20,7 +20,7 @@ from bokeh.models import (
 )  # fmt: skip
 from bokeh.models.annotations import ColorBar
 
-from mi_widgets.plots._bo_grid import PoolGrid
+from mi_widgets.plots._bo_grid import PoolGrid, levels_of
 from mi_widgets.plots._bo_marks import BEST_COLOR, NEXT_COLOR, TOLD_COLOR, Axis
 from mi_widgets.plots._dos_frames import map_frame
 from mi_widgets.plots._style import MISSING_COLOR, PIN_COLOR, is_signed, palette, plain
@@ -111,6 +111,11 @@ class PoolMap:
         """Places of the candidates."""
         return self._x, self._y
 
+    @property
+    def is_raster(self) -> bool:
+        """Cells are drawn in place of candidates: one of several stands for the others."""
+        return self._raster
+
     def place(self, x: Axis, y: Axis) -> None:
         """Put the candidates at other places; NaN where one has none."""
         self._x, self._y = x.values, y.values
@@ -118,7 +123,9 @@ class PoolMap:
         self._grid = PoolGrid(x.values, y.values) if there.all() else None
         size = x.values.size
         self._pool_drawn: Any = "nothing"
-        self._raster = self._grid is not None and (size > _MOST_DOTS or len(np.unique(self._grid.cell)) < 0.6 * size)
+        many = self._grid is not None and size > _MOST_DOTS
+        lattice = self._grid is not None and levels_of(x.values) is not None and levels_of(y.values) is not None
+        self._raster = many or (lattice and len(np.unique(self._grid.cell)) < 0.6 * size)  # type: ignore[union-attr]
         with self.view.lock:
             figure = self.view.figure("frame")
             for axis, range_, guide in ((x, figure.x_range, figure.xaxis[0]), (y, figure.y_range, figure.yaxis[0])):
@@ -303,8 +310,8 @@ class PoolMap:
         if not np.isfinite(values).any():  # nothing told: any candidate of the place will do
             values = np.zeros_like(values)
         at = self._grid.candidate(values, self.paint.how, self.paint.inside)
-        row, column = (int(np.argmin(np.abs(axis - v))) for axis, v in ((self._grid.y, y), (self._grid.x, x)))
-        found = int(at[row, column])
+        cell = [_cell(axis, v) for axis, v in ((self._grid.y, y), (self._grid.x, x))]
+        found = -1 if None in cell else int(at[tuple(cell)])
         return found if found >= 0 else None
 
     def _nearest(self, x: float, y: float, places: np.ndarray) -> int | None:
@@ -334,6 +341,13 @@ class PoolMap:
 
 def _small(values: Any) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _cell(axis: np.ndarray, value: float) -> int | None:
+    """Number of the cell at a value; None beside all of them."""
+    k = int(np.argmin(np.abs(axis - value)))
+    step = float(np.max(np.diff(axis))) if axis.size > 1 else 1.0
+    return k if abs(axis[k] - value) <= 0.55 * step else None
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

@@ -10,8 +10,10 @@ import numpy as np
 
 from mi_widgets.errors import MIWidgetsError, ParameterError
 from mi_widgets.plots._style import nice_unit
+from mi_widgets.widgets._bo_pictures import SteadyView
+from mi_widgets.widgets._bo_tabs import MoreTabs
 from mi_widgets.widgets._fields import Quiet, field, read_number
-from mi_widgets.widgets._view import View
+from mi_widgets.widgets._study import row
 
 if TYPE_CHECKING:
     from mi_widgets.widgets._bo_base import SearchBase
@@ -26,14 +28,15 @@ class ModelPanel(ipw.VBox):
 
     def __init__(self, app: "SearchBase") -> None:
         self._app, self._quiet = app, Quiet()
-        self.views: dict[str, View] = {}
+        self.views: dict[str, SteadyView] = {}
         self._parts: dict[str, Any] = {}
         self._stale: set[str] = set()
         self._next = 0.0
-        tabs = ["progress", "model"]
-        self.tabs = ipw.ToggleButtons(options=[*tabs, *app.more_tabs()], value="progress", tooltips=[
+        self.more = MoreTabs(app)
+        self.tabs = ipw.ToggleButtons(options=["progress", "model", *self.more.names], value="progress", tooltips=[
             "Best value so far, and whether something better is left",
-            "Whether the model is to be believed: parity, importance, warnings"])  # fmt: skip
+            "Whether the model is to be believed: parity, importance, warnings",
+            *self.more.names.values()])  # fmt: skip
         self.tabs.add_class("mi-tabs")
         self.tabs.observe(app.guard(lambda _: self._shown()), "value")
         self.note = ipw.HTML("")
@@ -50,11 +53,9 @@ class ModelPanel(ipw.VBox):
         self.which = ipw.Dropdown(options=["campaign"], layout={"width": "140px"}, tooltip="Campaign or branch in use")
         self.which.observe(app.guard(self._switched), "value")
         unit = "" if app.units == "1" else f" ({html.escape(nice_unit(app.units))})"
-        self.stop_row = ipw.HBox([field(f"better by{unit}", self.delta), self.chance])
-        self.branch_row = ipw.HBox([field("events kept", self.branch_at), field("branch", self.branch_name),
-                                    self.branch, field("in use", self.which)])  # fmt: skip
-        for row in (self.stop_row, self.branch_row):
-            row.add_class("mi-row")
+        self.stop_row = row(field(f"better by{unit}", self.delta), self.chance)
+        self.branch_row = row(field("events kept", self.branch_at), field("branch", self.branch_name), self.branch,
+                              field("in use", self.which))  # fmt: skip
         self.box = ipw.VBox([])
         super().__init__([self.tabs, self.box])
         self.add_class("mi-bo-model")
@@ -82,7 +83,7 @@ class ModelPanel(ipw.VBox):
         if make is not None:
             self.box.children = make()
         else:
-            self.box.children = [app.tab(tab, tab in self._stale)]
+            self.box.children = [self.more.get(tab, tab in self._stale)]
         self._stale.discard(tab)
 
     def _progress(self) -> list[ipw.Widget]:
@@ -132,11 +133,11 @@ class ModelPanel(ipw.VBox):
         importance = self._view("importance", plot_importance(app.search.importance()))
         return [self.note, _beside(parity, importance)]
 
-    def _view(self, name: str, element: hv.Element) -> View:
+    def _view(self, name: str, element: hv.Element) -> SteadyView:
         if name in self.views:
-            self.views[name].show(element)
+            self.views[name].draw(element)
         else:
-            self.views[name] = View(element, lock=self._app.lock, on_error=self._app.show_error)
+            self.views[name] = SteadyView(element, lock=self._app.lock, on_error=self._app.show_error)
         return self.views[name]
 
     # ---- going on, and branches -------------------------------------------------------------------------------------
@@ -176,6 +177,7 @@ class ModelPanel(ipw.VBox):
         """Close what is not in sight."""
         for view in self.views.values():
             view.close()
+        self.more.end()
 
 
 def _beside(*widgets: ipw.Widget) -> ipw.HBox:

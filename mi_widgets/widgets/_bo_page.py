@@ -30,8 +30,8 @@ _CSS = """
 .mi-bo-right { flex: 1.2 1 500px; min-width: min(360px, 100%); max-width: 100%; }
 .mi-bo-body { gap: 4px 14px; align-items: flex-start; }
 .mi-bo-body > .widget-html { flex: 0 1 auto; max-width: 60%; margin: 0; }
-.mi-bo-features { max-height: 176px; overflow: auto; }
-.mi-bo-features th { text-align: left; font-weight: 400; }
+.mi-bo .mi-bo-features { max-height: 190px; overflow: auto; }
+.mi-bo .mi-bo-features th { text-align: left; font-weight: 400; }
 .mi-bo-why { flex: 1 1 220px; }
 .mi-bo-title .widget-html-content { line-height: 1.5; }
 .mi-bo-candidate { min-height: 268px; }
@@ -164,9 +164,8 @@ def _show_one(app: "SearchBase", i: int, fields: bool) -> None:
     now, panel, label = app.now, app.candidate, app.labels[i]
     told = now.told_value(i)
     lines = belief_lines(now.belief, i, told, app.objectives)
-    if app.preview is not None:
-        after = belief_lines(app.preview, i, None, app.objectives)
-        lines += [(f"{name}, preview", value) for name, value in after if name.startswith("expected")]
+    after = dict(belief_lines(app.preview, i, None, app.objectives)) if app.preview is not None else {}
+    lines += [(f"{name} after what-if", after.get(name, "–")) for name, _ in lines if name.startswith("expected")]
     pending, excluded = i in now.pending.tolist(), bool(now.belief["excluded"].values[i])
     states = [("told", told is not None), ("pending", pending), ("excluded", excluded),
               ("best", i in now.best.tolist()), ("suggested", i in now.next.tolist())]  # fmt: skip

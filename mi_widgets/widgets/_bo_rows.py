@@ -32,7 +32,7 @@ class CandidateTable(ipw.VBox):
     """The table with its tabs and the choice of how suggestions are made."""
 
     def __init__(self, app: "SearchBase") -> None:
-        self._app, self._quiet = app, Quiet()
+        self._app, self._quiet, self._features = app, Quiet(), app.axes.ordered
         self.kind = ipw.ToggleButtons(options=[(k, k) for k in KINDS], tooltips=[
             "What to measure next", "What is being measured", "What was told, the newest first"])  # fmt: skip
         self.kind.add_class("mi-tabs")
@@ -42,7 +42,7 @@ class CandidateTable(ipw.VBox):
         self.batch = ipw.Dropdown(options=[(t, n) for n, t in BATCHES.items()], value=app.params["batch"],
             layout={"width": "136px"}, tooltip="How several suggestions are kept apart")  # fmt: skip
         rules = app.acquisitions()
-        self.acquisition = ipw.Dropdown(options=rules, value=app.params["acquisition"] or "", layout={"width": "190px"},
+        self.acquisition = ipw.Dropdown(options=rules, value="", layout={"width": "190px"},
             tooltip="How suggestions are ranked; another one needs no new trial")  # fmt: skip
         for widget in (self.number, self.batch, self.acquisition):
             widget.observe(app.guard(self._changed), "value")
@@ -55,6 +55,7 @@ class CandidateTable(ipw.VBox):
         options.add_class("mi-row")
         self.options = options
         super().__init__([self.kind, options, self.rows])
+        self.set(app.params)
         self.add_class("mi-bo-table")
 
     def set(self, params: dict[str, Any]) -> None:
@@ -62,6 +63,7 @@ class CandidateTable(ipw.VBox):
         with self._quiet:
             self.number.value, self.batch.value = params["n_suggestions"], params["batch"]
             rule = params["acquisition"] or ""
+            rule = "" if rule == self._app.search._settings.acquisition else rule
             if rule not in [v for _, v in self.acquisition.options]:
                 self.acquisition.options = [*self.acquisition.options, (rule, rule)]
             self.acquisition.value = rule
@@ -86,7 +88,8 @@ class CandidateTable(ipw.VBox):
         self.options.layout.display = None if kind == "next" else "none"
         places = {"next": now.next, "pending": now.pending, "told": now.told[::-1]}[kind][:_MOST_ROWS]
         pool = app.pool
-        features = [str(n) for n in pool.data_vars][:_MOST_FEATURES]
+        shown = [n for n in (app.x, app.y) if n in app.axes.features]
+        features = [*shown, *(n for n in self._features if n not in shown)][:_MOST_FEATURES]
         columns = [{"title": "candidate", "left": True}, *({"title": _head(pool, n)} for n in features)]
         columns += [{"title": "told"}] if kind == "told" else []
         columns += [{"title": "expected"}, {"title": "acquisition", "tip": "What suggestions are ranked by"}]

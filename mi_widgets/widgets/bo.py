@@ -276,10 +276,6 @@ class SearchExplorer(SearchBase):
             self.clear_message()
             self.renew()
 
-    def more_tabs(self) -> list[str]:
-        """Names of the tabs that this pool allows."""
-        return []
-
     def _last(self, label: Any) -> tuple[Any, dict[str, Any]] | None:
         """Value told last of a candidate, and its noise."""
         told = [o for o in self.search._model.told if self.search._pool.labels[o.place] == label]
