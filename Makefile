@@ -51,7 +51,7 @@ screenshots: $(VENV)/.installed-dev
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --quiet --no-header --no-annotate --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra widgets --extra structure --extra files --constraint requirements.lock \
+	$(BIN)/uv pip compile pyproject.toml --extra widgets --extra structure --extra files --extra bayes --constraint requirements.lock \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_35 --quiet --no-header --no-annotate --output-file binder/requirements.txt
 
 # The oldest versions that pyproject.toml allows: make test VENV=.venv-lowest LOCK=build/lowest.txt
