@@ -116,6 +116,10 @@ class SparseGP(PoolGP):
     def what_if(self, i: int, value: float, variance: float = np.nan) -> tuple[np.ndarray, np.ndarray]:
         """The posterior if candidate i were observed with this value."""
         mean, std = self.posterior()
+        phi = self._phi[:, self.index]
+        ones = cho_solve(self._factor, (phi / self._noise_of).sum(axis=1)) @ self._phi
+        shift = (sum(self.values) + value) / (self.n + 1) - self.standard()[0]
+        mean += (1 - ones) * shift  # the mean of the values moves, and the prior with it
         row, square = self.cross_covariance(i)
         square += self._noisy(variance) - self._noisy(np.nan)
         return mean + row * ((value - mean[i]) / square), np.sqrt(np.maximum(std**2 - row**2 / square, 1e-12 * std**2))

@@ -47,8 +47,8 @@ def test_with_all_observations_as_inducing_points_it_is_exact() -> None:
     sparse.update(refit=False)
     exact, std = exact_at(sparse, np.arange(300))
     mean, error = sparse.posterior()
-    np.testing.assert_allclose(mean, exact, atol=0.02 * y.std())
-    np.testing.assert_allclose(error, std, rtol=0.05)
+    np.testing.assert_allclose(mean, exact, atol=1e-3 * y.std())
+    np.testing.assert_allclose(error, std, rtol=1e-3)
     told = sparse.what_if(150, 1.0)
     cov = sparse.covariance(np.arange(150, 160))
     np.testing.assert_allclose(np.diag(cov), error[150:160] ** 2, rtol=1e-6)
@@ -57,8 +57,12 @@ def test_with_all_observations_as_inducing_points_it_is_exact() -> None:
     sparse.add(150, 1.0)
     sparse.update(refit=False)
     after = sparse.posterior()
-    np.testing.assert_allclose(told[0], after[0], atol=0.05 * y.std())  # the mean of all values moves a little
-    np.testing.assert_allclose(told[1], after[1], rtol=0.06)
+    others = np.arange(300) != 150
+    np.testing.assert_allclose(told[0][others], after[0][others], rtol=1e-9)
+    np.testing.assert_allclose(told[1][others], after[1][others], rtol=1e-9)
+    # FITC takes what a told candidate differs by from the inducing points as noise; the what-if does not.
+    assert told[0][150] == pytest.approx(after[0][150], abs=0.05 * y.std())
+    assert told[1][150] == pytest.approx(after[1][150], rel=0.06)
 
 
 def test_a_search_passes_the_border_and_comes_back(few: None) -> None:
@@ -73,7 +77,7 @@ def test_a_search_passes_the_border_and_comes_back(few: None) -> None:
     assert float(np.abs(after["mean"] - before["mean"]).max()) < 0.5
     found = search.diagnose()
     assert 0 < float(found.approximation) < 0.3
-    assert abs(float(found.q2)) > 0.9
+    assert float(found.q2) > 0.9
     assert search.probability_of_better() <= 1
     assert len(set(search.ask(5))) == 5
     assert search.what_if(100, 0.0)["mean"].notnull().all()
@@ -90,11 +94,11 @@ def test_2500_observations_are_nearly_exact() -> None:
     search = Search(X, seed=0).tell(list(range(2500)), y[:2500])
     found = search.posterior()
     assert isinstance(search._model.gps[0], SparseGP)
-    assert float(search.diagnose().approximation) < 0.5
+    assert float(search.diagnose().approximation) < 0.2
     error = (found["mean"].values - truth)[2500:]
-    assert np.sqrt(np.mean(error**2)) < 0.03
+    assert np.sqrt(np.mean(error**2)) < 0.015
     inside = np.abs(error) < 1.96 * found.stderr.values[2500:]
-    assert 0.85 < inside.mean() < 1
+    assert 0.93 < inside.mean() < 1
 
 
 def test_single_precision_of_long_pools(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,12 @@ def told(search: Search) -> list[str]:
 
 @pytest.mark.parametrize("acquisition", sorted(set(ACQUISITIONS) - {"max_variance", "target"}))
 @pytest.mark.parametrize("goal", ["min", "max"])
-def test_one_of_the_best_2_percent_of_200_is_found_in_40(table: pd.DataFrame, acquisition: str, goal: str) -> None:
+def test_the_best_of_200_is_found_in_40(table: pd.DataFrame, acquisition: str, goal: str) -> None:
     y = table.y if goal == "min" else -table.y
     search = run(table[FEATURES], y, 40, goal=goal, acquisition=acquisition, seed=1)
-    assert search.best() in table.y.nsmallest(4).index
+    # Those that ask for an improvement alone may stay in the second valley.
+    n = 1 if acquisition in ("ucb", "thompson") else 4
+    assert search.best() in table.y.nsmallest(n).index
 
 
 def test_a_target_is_met(table: pd.DataFrame) -> None:
@@ -216,15 +218,23 @@ def test_feasibility_is_learnt(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize("batch", ["believer", "local_penalty", "thompson"])
 @pytest.mark.parametrize("acquisition", ["ei", "ucb", "thompson"])
 def test_batches_are_of_different_candidates_that_lie_apart(table: pd.DataFrame, batch: str, acquisition: str) -> None:
-    search = run(table[FEATURES], table.y, 10, seed=0, acquisition=acquisition)
-    picked = search.ask(8, batch=batch)
-    assert len(set(picked)) == 8
-    assert not set(picked) & set(told(search))
-    X = table[FEATURES]
-    apart = np.linalg.norm(X.loc[picked].to_numpy()[:, None] - X.loc[picked].to_numpy()[None], axis=-1)
-    greedy = search.posterior().sortby("rank").candidate.values[search.n_told :][:8]
-    close = np.linalg.norm(X.loc[greedy].to_numpy()[:, None] - X.loc[greedy].to_numpy()[None], axis=-1)
-    assert apart.mean() >= 0.8 * close.mean()
+    """Farther from their nearest neighbour than the eight that rank first alone, on the mean over four searches."""
+    X, apart = table[FEATURES], []
+
+    def nearest(labels: list[str]) -> float:
+        points = X.loc[labels].to_numpy()
+        distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        return float((distance + 9 * np.eye(8)).min(axis=1).mean())
+
+    for seed in range(4):
+        search = run(X, table.y, 10, seed=seed, acquisition=acquisition)
+        picked = search.ask(8, batch=batch)
+        assert len(set(picked)) == 8
+        assert not set(picked) & set(told(search))
+        ranks = search.posterior()["rank"]
+        greedy = ranks[ranks > 0].sortby(ranks[ranks > 0]).candidate.values[:8].tolist()
+        apart.append(nearest(picked) / nearest(greedy))
+    assert np.mean(apart) > 1.05
 
 
 def test_a_batch_search_finds_the_best(table: pd.DataFrame) -> None:
@@ -302,9 +312,9 @@ def test_error_bars_hold_what_they_promise() -> None:
         K = Matern(0.3, nu=2.5)(X)
         f = np.linalg.cholesky(K + 1e-9 * np.eye(300)) @ rng.standard_normal(300)
         frame = pd.DataFrame(X, columns=["a", "b"])
-        after = Search(frame, seed=0).tell(list(range(30)), f[:30] + 0.05 * rng.standard_normal(30)).posterior()
-        inside.append(np.abs(after["mean"].values - f)[30:] < 1.96 * after.stderr.values[30:])
-    assert 0.87 < np.mean(inside) < 0.985
+        after = Search(frame, seed=0).tell(list(range(60)), f[:60] + 0.05 * rng.standard_normal(60)).posterior()
+        inside.append(np.abs(after["mean"].values - f)[60:] < 1.96 * after.stderr.values[60:])
+    assert 0.92 < np.mean(inside) < 0.98  # with 30 values 0.91: hyperparameters count as known
 
 
 def test_probability_of_better_is_that_of_counting() -> None:
@@ -383,8 +393,8 @@ def test_transforms_give_values_in_their_own_unit(table: pd.DataFrame, transform
     search.tell(table.index[:60].tolist(), y[:60].to_numpy())
     after = search.posterior()
     error = np.log(after["mean"].clip(1e-3)) - np.log(y.to_numpy())
-    if transform == "log":
-        assert float(np.sqrt((error[60:] ** 2).mean())) < 0.5
+    if transform == "log":  # nine tenths of the variance of the logarithm
+        assert float((error[60:] ** 2).mean()) < 0.12 * np.var(np.log(y[60:]))
     plain = Search(table[FEATURES], seed=0).tell(table.index[:60].tolist(), y[:60].to_numpy()).posterior()
     off, without = (float(np.sqrt(((ds["mean"] - y.to_numpy()) ** 2).mean())) for ds in (after, plain))
     assert off < without
