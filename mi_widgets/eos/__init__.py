@@ -1,6 +1,6 @@
 """Equations of state: fits with errors in pressure, volume and temperature, compared, sampled, drawn against depth."""
 
-from mi_widgets.eos.compare import compare_eos, iter_compare
+from mi_widgets.eos.compare import compare_curves, compare_eos, iter_compare
 from mi_widgets.eos.equation import Equation, list_forms, reference_equation
 from mi_widgets.eos.evaluate import evaluate, pressure
 from mi_widgets.eos.fit import fit_eos
@@ -10,6 +10,7 @@ from mi_widgets.eos.sample import iter_sample, sample_eos
 
 __all__ = [
     "Equation",
+    "compare_curves",
     "compare_eos",
     "depth_profile",
     "evaluate",

@@ -8,12 +8,13 @@ import xarray as xr
 
 from mi_widgets.eos._forms import FORMS
 from mi_widgets.eos._result import LONG_NAMES, finish
+from mi_widgets.eos.evaluate import evaluate
 from mi_widgets.eos.fit import call_options, fit_eos
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.methods.selection import criterion_weights
 from mi_widgets.runs import Part, Progress, collect
 
-__all__ = ["compare_eos", "iter_compare"]
+__all__ = ["compare_curves", "compare_eos", "iter_compare"]
 
 FORMS_BY_DEFAULT = ("bm2", "bm3", "vinet", "murnaghan")
 STATUS = ("ok", "not_converged", "at_bound", "not_identified", "failed", "not_run")
@@ -135,6 +136,83 @@ def iter_compare(
             finish(whole, "compare_eos", "Equations of state compared", history, of=ds.attrs),
             name,
         )
+
+
+def compare_curves(
+    compared: xr.Dataset,
+    *,
+    candidate: str | None = None,
+    temperature: float | None = None,
+    reach: float = 0.15,
+    n_volumes: int = 120,
+) -> xr.Dataset:
+    """How far the fitted curves of several candidates part, within the data and beyond.
+
+    Parameters
+    ----------
+    compared : xarray.Dataset
+        Result of `compare_eos` for pressures.
+    candidate : str, optional
+        The one from which the others are measured; by default the one with the lowest AIC.
+    temperature : float, optional
+        Temperature (K); by default that of the isothermal form.
+    reach : float
+        How far beyond the fitted volumes, as a share of the smallest one (0 to 0.5).
+    n_volumes : int
+        Number of volumes.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``difference`` (candidate, volume), GPa: pressure less that of the chosen candidate; ``stderr`` (volume), GPa:
+        standard error of its curve; ``extrapolated`` (volume): 1 beyond the fitted volumes. Attribute ``candidate``.
+
+    Raises
+    ------
+    LabelError
+        It is no comparison of pressures, or there is no such candidate.
+    ParameterError
+        A number is out of range.
+
+    Examples
+    --------
+    >>> from mi_widgets.datasets import make_eos
+    >>> cold = make_eos(seed=0).isel(point=slice(0, 20))
+    >>> compare_curves(compare_eos(cold, ["bm3", "vinet"])).difference.dims
+    ('candidate', 'volume')
+    """
+    who = "compare_curves"
+    if not isinstance(compared, xr.Dataset) or "distance" not in compared or "pressure" not in compared:
+        raise LabelError(f"{who} needs a result of eos.compare_eos for pressures. Write eos.compare_eos(ds).")
+    fitted = [str(c) for c, a in zip(compared["candidate"].values, compared["aic"].values, strict=True) if a == a]
+    base = (
+        str(compared["candidate"].values[int(np.nanargmin(compared["aic"].values))]) if candidate is None else candidate
+    )
+    if base not in fitted:
+        raise LabelError(f"{who}: there is no fitted candidate {candidate!r}; there are {', '.join(fitted)}.")
+    if not 0 <= reach <= 0.5 or not 2 <= n_volumes <= 100_000:
+        raise ParameterError(f"{who}: reach is 0 to 0.5 and n_volumes 2 or more; got {reach!r} and {n_volumes!r}.")
+    low, high = (float(v) for v in compared.attrs["volume_range"])
+    volume = np.linspace((1 - reach) * low, high, int(n_volumes))
+    t = float(compared.attrs["reference_temperature"]) if temperature is None else temperature
+    curves = {c: evaluate(compared.sel(candidate=c), volume=volume, temperature=t).isel(temperature=0) for c in fitted}
+    main = curves[base]
+    rows = np.stack([curves[c]["pressure"].values - main["pressure"].values for c in fitted])
+    gpa = {"units": "GPa"}
+    out = xr.Dataset(
+        {
+            "difference": (("candidate", "volume"), rows, {**gpa, "long_name": f"pressure less that of {base}"}),
+            "stderr": (
+                "volume",
+                main["pressure_stderr"].values,
+                {**gpa, "long_name": "standard error of the pressure"},
+            ),
+            "extrapolated": ("volume", (volume < low).astype("int8"), dict(main["extrapolated"].attrs)),
+        },
+        coords={"candidate": ("candidate", fitted, {"long_name": "candidate"}), "volume": main["volume"].variable},
+        attrs={"candidate": base, "temperature": t},
+    )
+    return finish(out, who, "Curves of several forms", {"candidate": base, "temperature": t}, of=compared.attrs)
 
 
 def _calls(
