@@ -12,6 +12,8 @@ from mi_widgets.errors import MissingDependencyError, ParameterError
 __all__ = ["engine_of", "log_likelihood"]
 
 FLOOR = 1e-300
+#: So many different angles make numba quicker.
+MANY = 400
 Likelihood = Callable[..., np.ndarray]
 
 
@@ -38,13 +40,17 @@ def log_likelihood(
     return np.asarray(np.log(np.maximum(p, FLOOR, out=p), out=p) @ counts)
 
 
-def engine_of(engine: str) -> Likelihood:
-    """The function that computes likelihoods; ``"auto"`` is numba where it is installed."""
+def engine_of(engine: str, n_angles: int) -> Likelihood:
+    """The function that computes likelihoods; ``"auto"`` is numba where it is installed and angles are many.
+
+    NumPy's exponentials are vectorised: for rounded angles it is as quick, and there is nothing to compile.
+    """
     if engine not in ("auto", "numba", "numpy"):
         raise ParameterError(f"unknown engine {engine!r}; write 'auto', 'numba' or 'numpy'.")
     if engine == "numba" and find_spec("numba") is None:
         raise MissingDependencyError("engine='numba' needs numba: pip install \"mi-widgets[fast]\".")
-    compiled = None if engine == "numpy" else _numba()
+    few = engine == "auto" and n_angles < MANY
+    compiled = None if engine == "numpy" or few else _numba()
     return log_likelihood if compiled is None else compiled
 
 

@@ -1,5 +1,6 @@
 """Free energies of candidate models by replica exchange."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["Sampling", "free_energy"]
 
+#: Between two parts.
+SECONDS = 0.3
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -37,7 +41,8 @@ class Sampling:
     weight : float
         Prior of the weights: the parameter of a symmetric Dirichlet distribution.
     engine : {"auto", "numba", "numpy"}
-        Both make the same chain; ``"auto"`` is numba where it is installed.
+        Both make the same chain; ``"auto"`` is numba where it is installed and the different angles are 400 or
+        more, where it is quicker.
 
     Examples
     --------
@@ -185,10 +190,10 @@ def sample(
     sampling: Sampling,
     key: int,
 ) -> Iterator[tuple[dict[tuple[int, int], Sampled], int, str]]:
-    """What is finished so far by candidate and run, sweeps done, and what is being done, every few chunks."""
+    """What is finished so far by candidate and run, sweeps done, and what is being done, every `SECONDS`."""
     finished: dict[tuple[int, int], Sampled] = {}
     prior = Prior(sampling.concentration, sampling.spread, sampling.weight)
-    engine = engine_of(sampling.engine)
+    engine = engine_of(sampling.engine, angles.phi.size)
     sweeps = 0
     for c, candidate in enumerate(candidates):
         for run in range(sampling.n_runs):
@@ -201,8 +206,10 @@ def sample(
                 sampling.n_sweeps, sampling.n_replicas, prior, rng, engine,
             )  # fmt: skip
             name = f"{candidate.name}, run {run + 1} of {sampling.n_runs}"
+            shown = time.monotonic()
             for done in chain.run():
-                if done < sampling.n_sweeps:
+                if done < sampling.n_sweeps and time.monotonic() - shown > SECONDS:
+                    shown = time.monotonic()
                     yield finished, sweeps + done, f"{name}: {done} sweeps"
             finished[c, run] = Sampled(chain.free_energy, chain.exchange_rate, chain.trips, chain.draws)
             sweeps += sampling.n_sweeps

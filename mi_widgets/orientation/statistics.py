@@ -117,7 +117,7 @@ def rose(
     Returns
     -------
     xarray.Dataset
-        - ``count`` (angle), 1: grains; ``density`` (angle), 1/degree: share of the grains per degree
+        - ``number`` (angle), 1: grains; ``density`` (angle), 1/degree: share of the grains per degree
         - ``sector`` (grain): place of the sector along ``angle``, -1 for grains without an angle
         - coordinates ``angle``, degree: middle of the sector, ``angle_low`` and ``angle_high``
 
@@ -131,7 +131,7 @@ def rose(
     Examples
     --------
     >>> from mi_widgets.datasets._orientation import make_orientations
-    >>> rose(make_orientations(300, seed=0).angle, width=30).count.sizes["angle"]
+    >>> rose(make_orientations(300, seed=0).angle, width=30).number.sizes["angle"]
     6
     """
     who = "rose"
@@ -157,7 +157,7 @@ def rose(
     grain = angles["grain"].values if "grain" in angles.coords else np.arange(angles.size)
     ds = xr.Dataset(
         {
-            "count": ("angle", count, {"units": "1", "long_name": "grains"}),
+            "number": ("angle", count, {"units": "1", "long_name": "grains"}),
             "density": ("angle", count / ready.total / width, {"units": "1/degree", "long_name": "share of grains"}),
             "sector": ("grain", sector, {"units": "1", "long_name": "sector of the grain"}),
             "period": ((), ready.period, degree | {"long_name": "period"}),

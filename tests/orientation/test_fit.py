@@ -222,7 +222,7 @@ def test_statistics_against_scipy_and_simulation(two, angles):
 
 def test_rose_counts_every_value_once(angles):
     found = orientation.rose(angles(np.arange(0.0, 180.0)), width=10)
-    assert found["count"].values.tolist() == [10.0] * 18
+    assert found.number.values.tolist() == [10.0] * 18
     assert found.angle_low.values[:2].tolist() == [-0.5, 9.5]
     assert found.sector.values[:12].tolist() == [0] * 10 + [1] * 2
     assert float((found.density * 10).sum()) == pytest.approx(1.0)

@@ -75,7 +75,7 @@ def test_bic_finds_the_truth_in_nearly_all_of_forty_sets(summary):
 
 def test_free_energy_of_one_component_is_that_of_quadrature():
     grains = make_orientations(1577, components=((0.6, 57.0, 4.0),), seed=5)
-    found = orientation.free_energy(grains.angle, candidates=["uniform", "1"], sampling=Sampling(engine="numpy"))
+    found = orientation.free_energy(grains.angle, candidates=["uniform", "1"])
     assert float(found.free_energy.sel(candidate="1")) == pytest.approx(quadrature(grains.angle.values), abs=0.3)
     assert float(found.free_energy.sel(candidate="uniform")) == pytest.approx(1577 * np.log(2 * np.pi))
     assert float(found.free_energy_stderr.sel(candidate="1")) < 0.3
@@ -84,9 +84,7 @@ def test_free_energy_of_one_component_is_that_of_quadrature():
 
 
 def test_draws_have_the_mean_and_scatter_of_the_fit(two):
-    found = orientation.select_orientation(
-        two.angle, candidates=["2"], sampling=Sampling(n_sweeps=3000, engine="numpy")
-    )
+    found = orientation.select_orientation(two.angle, candidates=["2"], sampling=Sampling(n_sweeps=3000))
     one = found.sel(candidate="2")
     for name in ("mean_axis", "concentration", "weight"):
         draws, error = one[f"posterior_{name}"], one[f"{name}_stderr"]
@@ -102,7 +100,7 @@ def test_both_engines_make_the_same_chain_and_a_seed_repeats_it(two):
     ]
     xr.testing.assert_allclose(runs[0].drop_attrs(), runs[1].drop_attrs(), rtol=1e-6)
     xr.testing.assert_identical(runs[1], runs[2])
-    other = orientation.free_energy(small, candidates=["2+u"], sampling=Sampling(n_sweeps=80, engine="numpy"), seed=5)
+    other = orientation.free_energy(small, candidates=["2+u"], sampling=Sampling(n_sweeps=80), seed=5)
     assert float(other.free_energy[0]) != float(runs[1].free_energy[0])
 
 
@@ -111,7 +109,7 @@ def test_angles_counted_one_by_one_give_the_same_chain(two):
     phi = 2 * np.radians(two.true_angle.values[:200])
     ends = []
     for counts in (np.ones(200), np.full(200, 1 + 1e-12)):
-        chain = Chain(phi, counts, 2, True, 1e4, 60, 8, Prior(), np.random.default_rng(0), engine_of("numba"))
+        chain = Chain(phi, counts, 2, True, 1e4, 60, 8, Prior(), np.random.default_rng(0), engine_of("numba", 0))
         assert list(chain.run())[-1] == 60
         ends.append(chain.free_energy)
     assert ends[0] == pytest.approx(ends[1], rel=1e-9)
@@ -119,7 +117,7 @@ def test_angles_counted_one_by_one_give_the_same_chain(two):
 
 def test_a_component_too_many_does_not_win(two):
     found = orientation.select_orientation(
-        two.angle, candidates=["1", "2", "3"], criterion="free_energy", sampling=Sampling(n_sweeps=1200, engine="numpy")
+        two.angle, candidates=["1", "2", "3"], criterion="free_energy", sampling=Sampling(n_sweeps=1200)
     )
     assert found.attrs["chosen"] == found.attrs["chosen_free_energy"] == "2"
     assert float(found.delta_free_energy.sel(candidate="3")) < 3  # it costs next to nothing, as the rule says
@@ -127,9 +125,7 @@ def test_a_component_too_many_does_not_win(two):
 
 
 def test_parts_come_one_by_one_and_a_started_run_can_be_left(two):
-    parts = orientation.iter_select_orientation(
-        two.angle, candidates=["1", "2"], sampling=Sampling(n_sweeps=200, engine="numpy")
-    )
+    parts = orientation.iter_select_orientation(two.angle, candidates=["1", "2"], sampling=Sampling(n_sweeps=200))
     first = next(parts)
     assert first.index == "1"
     assert first.result.status.values.tolist() == [0, 5]
