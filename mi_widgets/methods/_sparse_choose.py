@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["RULES", "choose"]
 
 #: How a penalty can be chosen.
-RULES = ("sparsest_minimum", "lowest", "one_stderr")
+RULES = ("one_stderr", "sparsest_minimum", "lowest")
 
 
 def choose(error: np.ndarray, stderr: np.ndarray, density: np.ndarray, trusted: np.ndarray, rule: str) -> int:

@@ -1,6 +1,6 @@
 """Transmission of electrons through molecular junctions: Landauer's formula, clusters of spectra, what drives them."""
 
-from mi_widgets.transmission.clusters import choose_n_clusters, cluster_spectra
+from mi_widgets.transmission.clusters import choose_n_clusters, cluster_curves, cluster_spectra
 from mi_widgets.transmission.landauer import landauer
 from mi_widgets.transmission.regress import (
     compare_validations,
@@ -13,6 +13,7 @@ from mi_widgets.transmission.structures import junction_structure
 
 __all__ = [
     "choose_n_clusters",
+    "cluster_curves",
     "cluster_spectra",
     "compare_validations",
     "decay_features",

@@ -10,9 +10,16 @@ import xarray as xr
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.methods import cluster, decompose
 from mi_widgets.methods.threads import one_thread
-from mi_widgets.transmission._check import check_spectra, finish, one_of, response_of, whole_number
+from mi_widgets.transmission._check import (
+    check_spectra,
+    finish,
+    label_array,
+    one_of,
+    response_of,
+    whole_number,
+)
 
-__all__ = ["choose_n_clusters", "cluster_spectra"]
+__all__ = ["choose_n_clusters", "cluster_curves", "cluster_spectra"]
 
 STATUS = ("ok", "damaged")
 RULES = ("prediction_strength", "silhouette", "bic")
@@ -112,16 +119,69 @@ def _components(values: xr.DataArray, n_components: int, who: str, seed: int | N
     return PCA(min(n, most), random_state=seed)
 
 
+def cluster_curves(
+    ds: xr.Dataset | xr.DataArray,
+    clusters: xr.Dataset | xr.DataArray,
+    *,
+    response: str = "log10",
+    quantiles: Sequence[float] = (0.1, 0.9),
+) -> xr.Dataset:
+    """Compute the mean spectrum of each cluster and the band between quantiles of its junctions.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset or xarray.DataArray
+        ``transmission`` (junction, energy), 1.
+    clusters : xarray.Dataset or xarray.DataArray
+        With ``cluster`` (junction), or numbers (junction), below 0 for none.
+    response : str
+        ``"log10"``: the mean is that of logarithms; ``"transmission"``.
+    quantiles : sequence of float
+        Between 0 and 1.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``size`` (cluster_label), ``mean`` (cluster_label, energy), ``band`` (quantile, cluster_label, energy), 1;
+        ``cluster`` (junction). NaN where no junction of a cluster has a value; others are left out.
+
+    Raises
+    ------
+    LabelError, DataError, ParameterError
+        As `cluster_spectra`.
+
+    Examples
+    --------
+    >>> from mi_widgets.datasets import make_molecular_junctions
+    >>> ds = make_molecular_junctions(n_junctions=6, n_energies=4)
+    >>> dict(cluster_curves(ds, ds.true_site)["mean"].sizes)
+    {'cluster_label': 3, 'energy': 4}
+    """
+    who = "cluster_curves"
+    spectra = check_spectra(ds, who=who)
+    values = response_of(spectra, response, who=who)
+    if any(not 0 <= q <= 1 for q in quantiles):
+        raise ParameterError(f"{who}: quantiles lie between 0 and 1; got {quantiles!r}. Write (0.1, 0.9).")
+    labels = label_array(clusters, spectra, who=who)
+    parts = _table(labels, values, spectra, quantiles, response)
+    coords = {k: v.variable for k, v in spectra.coords.items()} | parts.pop("coords")
+    options = {"response": response, "quantiles": list(quantiles)}
+    out = xr.Dataset(parts, coords=coords)
+    return finish(out, who, "Spectra of clusters", options, ds.attrs.get("source", ""))
+
+
 def _table(
     labels: np.ndarray, values: xr.DataArray, spectra: xr.DataArray, quantiles: Sequence[float], response: str
 ) -> dict[str, Any]:
     """Labels, sizes, means and bands of clusters."""
     n = int(labels.max(initial=-1)) + 1
     rows, raw = values.values, spectra.values
-    mean = np.array([rows[labels == k].mean(axis=0) for k in range(n)]).reshape(n, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of clusters without any value
+        mean = np.array([np.nanmean(rows[labels == k], axis=0) for k in range(n)]).reshape(n, -1)
+        band = np.array([[np.nanquantile(raw[labels == k], q, axis=0) for k in range(n)] for q in quantiles])
     if response == "log10":
         mean = 10**mean
-    band = np.array([[np.quantile(raw[labels == k], q, axis=0) for k in range(n)] for q in quantiles])
     one = {"units": "1"}
     size = np.bincount(labels[labels >= 0], minlength=n).astype(np.int64)
     over = ("cluster_label", "energy")

@@ -83,8 +83,8 @@ def sparse_regression(
     response: str = "log10",
     distances: str = "linear",
     validation: str = "approximate",
-    rule: str = "sparsest_minimum",
-    n_penalties: int = 20,
+    rule: str = "one_stderr",
+    n_penalties: int = 10,
     least_penalty: float = 0.01,
     n_folds: int = 10,
     seed: int | None = 0,
@@ -114,7 +114,8 @@ def sparse_regression(
         (cluster_label, energy, variable), for a rise of the variable by its standard deviation in the cluster;
         ``error``, ``error_stderr``, ``density``, ``trust`` (cluster_label, energy, penalty); ``intercept``, ``r2``,
         ``chosen_penalty``, ``penalty_limit``, ``status`` (cluster_label, energy); ``center``, ``scale``,
-        ``variable_status``, ``same_as`` (cluster_label, variable); ``size`` (cluster_label): junctions in use.
+        ``variable_status``, ``same_as`` (cluster_label, variable); ``size`` (cluster_label): junctions in use;
+        ``cluster`` (junction): as given.
 
     Raises
     ------
@@ -164,8 +165,8 @@ def iter_sparse_regression(
     response: str = "log10",
     distances: str = "linear",
     validation: str = "approximate",
-    rule: str = "sparsest_minimum",
-    n_penalties: int = 20,
+    rule: str = "one_stderr",
+    n_penalties: int = 10,
     least_penalty: float = 0.01,
     n_folds: int = 10,
     seed: int | None = 0,
@@ -208,6 +209,9 @@ def iter_sparse_regression(
             found[k] = part.result
             done = k * each + min(each, part.done + each - part.total)
             whole = _join(found, n)
+            whole["cluster"] = ("junction", labels, {"units": "1", "long_name": "cluster, -1 for none"})
+            if "junction" in features.coords:
+                whole = whole.assign_coords(junction=features["junction"].variable)
             settings = {"response": response, "distances": distances, **options}
             finish(whole, who, "Sparse regression of transmission", settings, ds.attrs.get("source", ""))
             yield Part(done, n * each, whole, index=(k, part.index), message=f"cluster {k}")

@@ -277,7 +277,7 @@ def bad(case: str) -> tuple[Any, Any, dict[str, Any]]:
         ("no dim", LabelError, "needs dimension 'sample'"),
         ("text", DataError, "real numbers"),
         ("no array", LabelError, "must be a DataArray"),
-        ("rule='best'", ParameterError, "sparsest_minimum, lowest, one_stderr"),
+        ("rule='best'", ParameterError, "one_stderr, sparsest_minimum, lowest"),
         ("validation='loo'", ParameterError, "approximate, k_fold, leave_one_out"),
         ("n_penalties=1", ParameterError, "2 to 1000"),
         ("n_penalties=True", ParameterError, "2 to 1000"),

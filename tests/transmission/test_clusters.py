@@ -23,7 +23,7 @@ def test_binding_sites_are_found(seed: int, junctions: xr.Dataset, summary: list
 
 
 def test_number_of_clusters_not_by_the_silhouette_alone(junctions: xr.Dataset) -> None:
-    found = choose_n_clusters(junctions, n_max=5, n_splits=5)
+    found = choose_n_clusters(junctions, n_max=4, n_splits=3)
     assert found.best.sel(rule="prediction_strength") == 3
     assert found.best.sel(rule="silhouette") == 2  # the warning example
     assert found.score.sel(rule="prediction_strength", n_clusters=1) == 1
