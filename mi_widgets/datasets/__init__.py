@@ -13,7 +13,6 @@ from mi_widgets.datasets._orientation import make_orientation_axes, make_orienta
 from mi_widgets.datasets._pdos import list_pdos, load_pdos, make_pdos
 from mi_widgets.datasets._prem import load_prem
 from mi_widgets.datasets._qpi import make_interference_map
-from mi_widgets.datasets._prem import load_prem
 from mi_widgets.datasets._registry import list_datasets
 from mi_widgets.datasets._search_pools import make_search_pool
 from mi_widgets.datasets._silica import make_silica
@@ -36,7 +35,6 @@ __all__ = [
     "load_grain_boundary",
     "load_mgo",
     "load_pdos",
-    "load_prem",
     "load_prem",
     "load_spectral_map",
     "make_composition_spread",
