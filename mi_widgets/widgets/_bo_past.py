@@ -65,7 +65,7 @@ class Past:
             same = next(differ, min(len(events), len(self.events))) if pool is self._pool else 0
             if pool is self._pool and same == len(events) == len(self.events):
                 return
-            after = {step: stop for step, stop in enumerate(self.stops[1:])}
+            after = dict(enumerate(self.stops[1:]))
             for step in [s for s in self._kept if after.get(s, same + 1) > same]:  # with what was told next
                 self._forget(step)
             self._frozen, self._pool, self.events = search.branch(), pool, events
