@@ -256,7 +256,8 @@ def validation_overlay(found: xr.Dataset | None, title: str = "", height: int = 
     y = text_of(xr.DataArray(0, attrs={"units": units, "long_name": "error"}))
     return hv.Overlay(parts).opts(
         title=plain(title), height=height, responsive=True, min_width=300, show_grid=True, logx=True,
-        hooks=[figure_style], xlabel=x, ylabel=y, legend_position="top_left", **_BOKEH,
+        hooks=[figure_style], xlabel=x, ylabel=y, legend_position="top_left",
+        **({} if found is not None else {"ylim": (0.5, 1.5)}), **_BOKEH,
     )  # fmt: skip
 
 
@@ -265,7 +266,8 @@ def validation_elements(found: xr.Dataset | None) -> tuple[hv.Element, hv.Elemen
     x = hv.Dimension("penalty", label="penalty λ")
     y = hv.Dimension("cv_error", label="error")
     if found is None:
-        place, mean, error, naive = np.array([0.01, 1.0]), np.full(2, np.nan), np.zeros(2), np.nan
+        # out of sight: HoloViews wants a finite value to find a range
+        place, mean, error, naive = np.array([0.01, 1.0]), np.zeros(2), np.zeros(2), 0.0
     else:
         place, mean, error = (np.asarray(found[n].values, float) for n in ("penalty", "cv_mean", "cv_stderr"))
         naive = float(found["naive_error"].mean())
