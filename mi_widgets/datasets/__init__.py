@@ -2,6 +2,7 @@
 
 from mi_widgets.datasets._bounds import cramer_rao_bound
 from mi_widgets.datasets._bundled import load_spectral_map
+from mi_widgets.datasets._catalysts import make_catalyst_yields
 from mi_widgets.datasets._composition_spread import make_composition_spread
 from mi_widgets.datasets._conductivity import make_thermal_conductivity, make_thermal_conductivity_library
 from mi_widgets.datasets._eos import load_mgo, make_eos
@@ -37,6 +38,7 @@ __all__ = [
     "load_pdos",
     "load_prem",
     "load_spectral_map",
+    "make_catalyst_yields",
     "make_composition_spread",
     "make_diffusing_atoms",
     "make_eos",

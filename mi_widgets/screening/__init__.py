@@ -1,5 +1,13 @@
-"""Screening of candidates by what is quickly computed: substrates that carry a film without straining it."""
+"""Screening by what is quickly computed: substrates that fit a film, and the few variables that decide."""
 
+from mi_widgets.screening.exhaustive import exhaustive_search, iter_exhaustive_search, nested_error
 from mi_widgets.screening.substrates import build_stack, match_lattices, rank_substrates
 
-__all__ = ["build_stack", "match_lattices", "rank_substrates"]
+__all__ = [
+    "build_stack",
+    "exhaustive_search",
+    "iter_exhaustive_search",
+    "match_lattices",
+    "nested_error",
+    "rank_substrates",
+]
