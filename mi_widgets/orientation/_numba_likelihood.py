@@ -11,7 +11,20 @@ FLOOR = 1e-300
 
 
 @numba.njit(cache=True, nogil=True)
-def log_likelihood(cosine, sine, counts, single, base, weight, density, changed, along, aside, level, new):
+def log_likelihood(
+    cosine: np.ndarray,
+    sine: np.ndarray,
+    counts: np.ndarray,
+    single: bool,
+    base: np.ndarray,
+    weight: np.ndarray,
+    density: np.ndarray,
+    changed: int,
+    along: np.ndarray,
+    aside: np.ndarray,
+    level: np.ndarray,
+    new: np.ndarray,
+) -> np.ndarray:
     """Log-likelihoods (R,); where component `changed` is not negative its density is made anew into `new` (R, m).
 
     Where every angle stands for one grain, logarithms are taken of products, which saves most of them.

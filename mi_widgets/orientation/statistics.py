@@ -119,6 +119,7 @@ def rose(
     xarray.Dataset
         - ``number`` (angle), 1: grains; ``density`` (angle), 1/degree: share of the grains per degree
         - ``sector`` (grain): place of the sector along ``angle``, -1 for grains without an angle
+        - ``n_grains``, ``period`` and ``rounding`` (degree)
         - coordinates ``angle``, degree: middle of the sector, ``angle_low`` and ``angle_high``
 
     Raises
@@ -142,7 +143,7 @@ def rose(
     step = ready.rounding
     if abs(n * width - ready.period) > 1e-6:
         raise ParameterError(f"{who}: width must divide {ready.period:g} degree; got {width!r}. Write width=10.")
-    if step and len(ready.phi) > 1 and abs(width / step - round(width / step)) > 1e-6:
+    if step and n > 1 and abs(width / step - round(width / step)) > 1e-6:
         raise ParameterError(
             f"{who}: the angles are rounded to {step:g} degree, so width must be a multiple of that, else some sectors "
             f"hold more values than others; got {width!r}."
@@ -162,6 +163,7 @@ def rose(
             "sector": ("grain", sector, {"units": "1", "long_name": "sector of the grain"}),
             "period": ((), ready.period, degree | {"long_name": "period"}),
             "n_grains": ((), ready.total, {"units": "1", "long_name": "number of grains"}),
+            "rounding": ((), step, degree | {"long_name": "step of rounding, 0 for none"}),
         },
         {
             "angle": ("angle", low + width / 2, degree | {"long_name": "angle"}),

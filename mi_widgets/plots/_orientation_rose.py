@@ -1,10 +1,31 @@
-"""Places of a rose diagram: sectors, curves, rings and texts in a plane; picture and view share them."""
+"""Places of a rose diagram: sectors, curves, rings and texts in a plane; pictures and views share them."""
 
 from typing import Any
 
+import holoviews as hv
 import numpy as np
 
-__all__ = ["LIMITS", "angle_of", "curve", "degree_labels", "place", "radius", "rings", "wedges"]
+from mi_widgets.plots._style import PEAK_COLORS, figure_style, plain
+
+__all__ = [
+    "LINES",
+    "REST_COLOR",
+    "RING_COLOR",
+    "SECTOR_COLOR",
+    "TEXT_COLOR",
+    "angle_of",
+    "component_colors",
+    "curve",
+    "degree_labels",
+    "place",
+    "radius",
+    "rings",
+    "round_frame",
+    "wedges",
+]
+
+SECTOR_COLOR, RING_COLOR, TEXT_COLOR, REST_COLOR = "#b9cfe0", "#d5dade", "#4a535c", "#8a939c"
+LINES: dict[str, Any] = {"backend": "bokeh", "apply_ranges": False}
 
 #: Ends of both axes: the circle has radius 1, texts stand outside.
 LIMITS = (-1.24, 1.24)
@@ -67,3 +88,38 @@ def degree_labels(north: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
     angle = np.arange(0, 360, 30)
     x, y = place(angle, LABEL_AT, north)
     return x, y, [f"{a}°" for a in angle]
+
+
+def component_colors(n: int) -> list[str]:
+    """Colours of components, which every picture of orientations uses.
+
+    Parameters
+    ----------
+    n : int
+        Number of components.
+
+    Returns
+    -------
+    list of str
+        One for each.
+
+    Examples
+    --------
+    >>> len(component_colors(3))
+    3
+    """
+    return [PEAK_COLORS[k % len(PEAK_COLORS)] for k in range(n)]
+
+
+def _no_grid(plot: Any, _element: Any) -> None:
+    """HoloViews hook: a circle has rings of its own."""
+    plot.state.xgrid.visible = plot.state.ygrid.visible = False
+    plot.state.outline_line_color = None
+
+
+def round_frame(size: int, title: str = "", label: str = "frame") -> hv.Points:
+    """Square without axes, for what is drawn on a circle."""
+    return hv.Points([], ["x", "y"], label=label).opts(
+        xlim=LIMITS, ylim=LIMITS, frame_width=size, frame_height=size, xaxis=None, yaxis=None, show_grid=False,
+        show_legend=False, title=plain(title), hooks=[figure_style, _no_grid], **LINES,
+    )  # fmt: skip
