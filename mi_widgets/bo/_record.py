@@ -5,19 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
+from mi_widgets.bo._checks import as_list, check_noise, check_values
 from mi_widgets.bo._journal import Journal
 from mi_widgets.bo._model import Model, Observation
 from mi_widgets.bo._pool import Label, Pool
 from mi_widgets.bo._settings import Settings
-from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.errors import DataError, LabelError
 
 __all__ = ["Record"]
-
-#: Beyond this, squares have no place in a double.
-LARGEST = 1e150
 
 
 class Record:
@@ -69,10 +65,10 @@ class Record:
         JournalError
             The journal cannot be written; nothing was told then.
         """
-        labels, many = _as_list(candidate)
+        labels, many = as_list(candidate)
         places = [self._pool.find(label, who="tell") for label in labels]
-        values = self._check_values(value, labels, many, feasible)
-        spread = self._check_noise(noise, len(labels))
+        values = check_values(value, labels, many, feasible, self._settings, self._model.transforms[0])
+        spread = check_noise(noise, len(labels))
         if not (repeat or self._settings.repeats):
             self._refuse_twice(labels, places)
         rows = [
@@ -100,7 +96,7 @@ class Record:
         LabelError
             There is no such candidate.
         """
-        labels, _ = _as_list(candidate)
+        labels, _ = as_list(candidate)
         places = [self._pool.find(label, who="tell_pending") for label in labels]
         self._record({"event": "pending", "labels": [self._pool.labels[i] for i in places]})
         return self
@@ -157,8 +153,8 @@ class Record:
         """
         i = self._pool.find(candidate, who="correct")
         self._last(i, "correct")
-        new = self._check_values(value, [candidate], False, True)[0]
-        spread = self._check_noise(noise, 1)[0]
+        new = check_values(value, [candidate], False, True, self._settings, self._model.transforms[0])[0]
+        spread = check_noise(noise, 1)[0]
         row = [self._pool.labels[i], None if new is None else list(new), spread]
         self._record({"event": "correct", "rows": [row]})
         return self
@@ -184,7 +180,7 @@ class Record:
         return self._bar(candidate, "exclude")
 
     def include(self, candidate: Any) -> Self:
-        """Let candidates that were excluded be suggested again.
+        """Let candidates that were excluded be suggested again; the reverse of `exclude`, with the same parameters.
 
         Parameters
         ----------
@@ -206,60 +202,10 @@ class Record:
     # ---- checks
 
     def _bar(self, candidate: Any, event: str) -> Self:
-        labels, _ = _as_list(candidate)
+        labels, _ = as_list(candidate)
         places = [self._pool.find(label, who=event) for label in labels]
         self._record({"event": event, "labels": [self._pool.labels[i] for i in places]})
         return self
-
-    def _check_values(
-        self, value: Any, labels: Sequence[Any], many: bool, feasible: bool
-    ) -> list[tuple[float, ...] | None]:
-        if not feasible:
-            if not self._settings.learn_feasibility:
-                raise ParameterError(
-                    "tell: feasible=False needs a search that learns where that happens: Search(X, "
-                    "learn_feasibility=True). Or write search.exclude(candidate)."
-                )
-            return [None] * len(labels)
-        k = len(self._settings.goals)
-        try:
-            found = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            raise DataError(f"tell: a value must be a number; got {value!r}.") from None
-        shape = (len(labels), k) if k > 1 else (len(labels),)
-        if not many or (len(labels) == 1 and found.ndim < len(shape)):
-            found = found.reshape(1, *found.shape)
-        if found.shape != shape and found.shape != (len(labels), k):
-            wanted = f"{k} values for each candidate ({', '.join(self._settings.objectives)})" if k > 1 else "one value"
-            raise DataError(
-                f"tell: {len(labels)} candidates need {wanted}; got an array of shape {np.shape(value)}. Write "
-                "search.tell([label, ...], [value, ...])."
-            )
-        found = found.reshape(len(labels), k)
-        for label, row in zip(labels, found.tolist(), strict=True):
-            for number in row:
-                if not np.isfinite(number):
-                    raise DataError(
-                        f"tell: the value of candidate {label!r} is {number}. Tell finite values; if the measurement "
-                        "failed, leave it out, write search.exclude(candidate), or tell(candidate, None, "
-                        "feasible=False)."
-                    )
-                if abs(number) > LARGEST:
-                    raise DataError(f"tell: the value of candidate {label!r} is {number:g}: use another unit.")
-                self._model.transforms[0].check(number, "tell")
-        return [tuple(row) for row in found.tolist()]
-
-    def _check_noise(self, noise: Any, n: int) -> list[float | None]:
-        if noise is None:
-            return [None] * n
-        try:
-            found = np.broadcast_to(np.asarray(noise, dtype=float), n).tolist()
-        except (TypeError, ValueError):
-            raise ParameterError(f"tell: noise must be one number, or one for each candidate; got {noise!r}.") from None
-        for number in found:
-            if not (np.isfinite(number) and number >= 0):
-                raise ParameterError(f"tell: noise is a standard deviation, zero or more; got {number}.")
-        return found
 
     def _refuse_twice(self, labels: Sequence[Any], places: Sequence[int]) -> None:
         known = {o.place: o for o in self._model.told}
@@ -355,13 +301,3 @@ class Record:
                 f"Search.open: candidate {label!r} had the features {x} when it was told and has {now} in X: the pool "
                 "was changed between runs. Give the X of that campaign, or begin another journal."
             )
-
-
-def _as_list(candidate: Any) -> tuple[list[Any], bool]:
-    """Labels, and whether there were several."""
-    if isinstance(candidate, list | tuple | np.ndarray | pd.Index | pd.Series | range):
-        return list(candidate), True
-    if isinstance(candidate, xr.DataArray):
-        candidate = candidate.values
-        return (candidate.tolist(), True) if candidate.ndim else ([candidate.item()], False)
-    return [candidate], False
