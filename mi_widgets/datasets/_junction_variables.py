@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mi_widgets.datasets._junction import CARBON, LEFT, RIGHT, SULPHUR, Electrons
+from mi_widgets.datasets._junction import LEFT, RIGHT, SULPHUR, Electrons
 
 __all__ = ["GROUPS", "VARIABLES", "Variable", "values"]
 
@@ -28,7 +28,7 @@ _SECOND = (9 + 4, 9 + 1)  # of an electrode's atoms, two of its second layer nea
 
 @dataclass(frozen=True)
 class Variable:
-    """Name, group and atoms (up to two) of a variable."""
+    """Name, group and atoms (up to three, an angle about the second) of a variable."""
 
     name: str
     group: str
@@ -61,6 +61,11 @@ def _second() -> list[tuple[int, int]]:
     return [(int(s), int(part[k])) for s, part in zip(SULPHUR, (LEFT, RIGHT), strict=True) for k in _SECOND]
 
 
+def _angles() -> list[tuple[int, int, int]]:
+    one, other = (int(s) for s in SULPHUR)
+    return [(int(LEFT[4]), one, other), (int(RIGHT[4]), other, one)]
+
+
 def _variables() -> list[Variable]:
     name, group = _names(), list(GROUPS)
     left, right = int(LEFT[4]), int(RIGHT[4])
@@ -71,8 +76,7 @@ def _variables() -> list[Variable]:
     ]
     out += [Variable(f"{name[a]}-{name[b]}", group[1], (a, b)) for a, b in _pairs()]
     out += [Variable(f"{name[a]}-{name[b]}", group[2], (a, b)) for a, b in _second()]
-    ends = (int(SULPHUR[0]), int(SULPHUR[1]))
-    out += [Variable("tilt", group[3], ends), Variable("twist", group[3], (int(CARBON[1]), int(CARBON[5])))]
+    out += [Variable("-".join(name[a] for a in atoms), group[3], atoms) for atoms in _angles()]
     levels = ("HOMO", "LUMO", "total energy", "HOMO of the molecule", "LUMO of the molecule")
     out += [Variable(k, group[4]) for k in levels]
     out += [Variable(f"charge of {name[a]}", group[5], (a,)) for a in range(8)]
@@ -89,15 +93,18 @@ def _distances(position: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray
     return np.asarray(np.linalg.norm(position[:, one] - position[:, other], axis=-1))
 
 
+def _angle(corners: np.ndarray) -> np.ndarray:
+    """Angle (degree) at the middle one of three atoms (n, 3, 3)."""
+    one, other = corners[:, 0] - corners[:, 1], corners[:, 2] - corners[:, 1]
+    across = np.linalg.norm(np.cross(one, other), axis=-1)
+    return np.asarray(np.degrees(np.arctan2(across, (one * other).sum(axis=-1))))
+
+
 def values(position: np.ndarray, electrons: Electrons) -> np.ndarray:
     """Values (n, variable) for positions (n, 84, 3) and their electrons."""
     n = len(position)
     low, high = position[:, LEFT[:9], 2].mean(axis=1), position[:, RIGHT[:9], 2].mean(axis=1)
     ends = position[:, SULPHUR, 2]
-    axis = position[:, SULPHUR[1]] - position[:, SULPHUR[0]]
-    tilt = np.degrees(np.arctan2(np.linalg.norm(axis[:, :2], axis=1), axis[:, 2]))
-    across = position[:, CARBON[5]] - position[:, CARBON[1]]
-    twist = (np.degrees(np.arctan2(across[:, 1], across[:, 0])) + 90) % 180 - 90
     half = electrons.levels.shape[1] // 2
     own = electrons.molecule_levels
     filled = 2 * electrons.levels[:, :half].sum(axis=1)
@@ -105,7 +112,7 @@ def values(position: np.ndarray, electrons: Electrons) -> np.ndarray:
         np.stack([high - low, ends[:, 0] - low, high - ends[:, 1]], axis=1),
         _distances(position, _pairs()),
         _distances(position, _second()),
-        np.stack([tilt, twist], axis=1),
+        np.stack([_angle(position[:, list(atoms)]) for atoms in _angles()], axis=1),
         np.stack([electrons.levels[:, half - 1], electrons.levels[:, half], filled, own[:, 3], own[:, 4]], axis=1),
         electrons.charge,
         electrons.weight[..., list(_MOLECULAR.values())].transpose(0, 2, 1).reshape(n, -1),

@@ -49,8 +49,8 @@ def make_molecular_junctions(
         - ``true_site`` (junction), 1: 0 hollow, 1 bridge, 2 top
 
         Coordinates over ``variable``: ``group`` (eight groups), ``kind`` (distance, angle, energy, charge or orbital),
-        ``units`` of its values, ``first_atom`` and ``second_atom``, which it belongs to, -1 for none; over ``atom``:
-        ``element``.
+        ``units`` of its values, ``first_atom``, ``second_atom``, ``third_atom``, which it belongs to, -1 for none;
+        over ``atom``: ``element``.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def make_molecular_junctions(
 def _label(
     spectra: np.ndarray, features: np.ndarray, position: np.ndarray, site: np.ndarray, energy: np.ndarray
 ) -> xr.Dataset:
-    ends = np.array([[*v.atoms, -1, -1][:2] for v in VARIABLES])
+    ends = np.array([[*v.atoms, -1, -1, -1][:3] for v in VARIABLES])
     one = {"units": "1"}
     text = {
         name: ("variable", np.array([getattr(v, of) for v in VARIABLES], np.str_), {"long_name": long_name})
@@ -132,7 +132,8 @@ def _label(
             "energy": ("energy", energy, {"units": "eV", "long_name": "energy"}),
             **text,
             "first_atom": ("variable", ends[:, 0], {**one, "long_name": "atom of the variable, -1 for none"}),
-            "second_atom": ("variable", ends[:, 1], {**one, "long_name": "other atom of the variable, -1 for none"}),
+            "second_atom": ("variable", ends[:, 1], {**one, "long_name": "second atom of the variable, -1 for none"}),
+            "third_atom": ("variable", ends[:, 2], {**one, "long_name": "third atom of the variable, -1 for none"}),
             "atom": ("atom", np.arange(len(junction.ELEMENTS)), {**one, "long_name": "atom"}),
             "element": ("atom", np.array(junction.ELEMENTS, np.str_), {"long_name": "chemical element"}),
             "axis": ("axis", ["x", "y", "z"], {"long_name": "Cartesian axis"}),

@@ -21,7 +21,7 @@ def planted(junctions: xr.Dataset) -> xr.Dataset:
     """Transmissions that two variables of each binding site make."""
     rng = np.random.default_rng(0)
     z = (junctions.features - junctions.features.mean("junction")) / junctions.features.std("junction")
-    pairs = [("S1-AuL5", "twist"), ("HOMO", "tilt"), ("charge of C3", "S2-AuR8")]
+    pairs = [("S1-AuL5", "AuL5-S1-S2"), ("HOMO", "AuR5-S2-S1"), ("charge of C3", "S2-AuR8")]
     site, first, second = junctions.true_site.values, [], []
     for k, names in enumerate(pairs):
         rows = z[site == k].sel(variable=list(names))
@@ -39,7 +39,7 @@ def planted(junctions: xr.Dataset) -> xr.Dataset:
 
 def test_planted_variables_are_found(planted: xr.Dataset) -> None:
     found = sparse_regression(planted, planted.true_site)
-    for k, names in enumerate([("S1-AuL5", "twist"), ("HOMO", "tilt"), ("charge of C3", "S2-AuR8")]):
+    for k, names in enumerate([("S1-AuL5", "AuL5-S1-S2"), ("HOMO", "AuR5-S2-S1"), ("charge of C3", "S2-AuR8")]):
         table = rank_variables(found, cluster=k)
         assert set(table["variable"][:2]) == set(names)
         beta = found.coefficient.sel(cluster_label=k, variable=list(names))
@@ -98,7 +98,7 @@ def test_exponential_distances(few: xr.Dataset) -> None:
     d = few.features.sel(variable=name)
     np.testing.assert_allclose(near.features.sel(variable=name), np.exp(-1.6 * (d - d.mean())))
     assert near.units.sel(variable=name) == "1"
-    np.testing.assert_array_equal(near.features.sel(variable="tilt"), few.features.sel(variable="tilt"))
+    np.testing.assert_array_equal(near.features.sel(variable="AuR5-S2-S1"), few.features.sel(variable="AuR5-S2-S1"))
     ours = sparse_regression(few, distances="exponential", n_penalties=4)
     xr.testing.assert_equal(
         ours.coefficient.drop_vars("units"), sparse_regression(near, n_penalties=4).coefficient.drop_vars("units")
@@ -128,6 +128,11 @@ def test_structure_of_a_junction(few: xr.Dataset) -> None:
     atoms = junction_structure(few, 11)
     np.testing.assert_array_equal(atoms.position, few.position.sel(junction=11))
     assert not atoms.pbc.any()
+    assert float(atoms.charge.sum()) == pytest.approx(0, abs=1e-9)
+    assert list(np.flatnonzero(atoms.charge.isnull())) == [8, 9, 10, 11]  # hydrogen has no orbital
+    frames = junction_structure(few)
+    np.testing.assert_array_equal(frames.frame, few.junction)
+    xr.testing.assert_allclose(frames.position.sel(frame=11, drop=True), atoms.position)
     assert (atoms.element == "Au").sum() == 72
     with pytest.raises(ParameterError, match="no junction 99"):
         junction_structure(few, 99)
@@ -140,7 +145,7 @@ def test_structure_of_a_junction(few: xr.Dataset) -> None:
     [
         ("no features", LabelError, "'features'"),
         ("no names", LabelError, "variables need names"),
-        ("same names", LabelError, "'tilt' is there more than once"),
+        ("same names", LabelError, "'AuR5-S2-S1' is there more than once"),
         ("clusters of others", DataError, "one number for each of 60 junctions"),
         ("no cluster", DataError, "no junction belongs"),
         ("halves", DataError, "whole numbers"),
@@ -161,7 +166,7 @@ def test_bad_input(case: str, error: type[Exception], message: str, few: xr.Data
         ds = ds.drop_vars("variable")
     elif case == "same names":
         names = ds["variable"].values.copy()
-        names[:2] = "tilt"
+        names[:2] = "AuR5-S2-S1"
         ds = ds.assign_coords(variable=names)
     elif case == "clusters of others":
         clusters = clusters[:50]
