@@ -66,7 +66,7 @@ class Row(NamedTuple):
 
 
 def histogram_rows(result: xr.Dataset, n_bins: int = 24) -> tuple[np.ndarray, list[Row]]:
-    """Edges in trials, and a row for each strategy that has begun."""
+    """Edges in trials, and a row for each strategy; its numbers are NaN where it was not run."""
     last = float(result["step"].max())
     width = max(1.0, np.ceil(last / n_bins))
     edges = np.arange(0.5, last + width + 0.5, width)
@@ -74,12 +74,10 @@ def histogram_rows(result: xr.Dataset, n_bins: int = 24) -> tuple[np.ndarray, li
     for name in result["strategy"].values:
         one = result.sel(strategy=name)
         ran = one["status"].values == 0
-        if not ran.any():
-            continue
         trials = one["trials"].values[ran]
         found = np.isfinite(trials)
         counts, _ = np.histogram(trials[found], edges)
-        numbers = (float(one[n]) for n in ("mean_trials", "mean_trials_stderr", "share_found"))
+        numbers = (float(one[n]) if ran.any() else np.nan for n in ("mean_trials", "mean_trials_stderr", "share_found"))
         rows.append(Row(str(name), counts, int((~found).sum()), *numbers))
     return edges, rows
 

@@ -34,7 +34,7 @@ def goal_of(result: xr.Dataset, goal: str | None) -> str:
 def draw_histograms(result: xr.Dataset, goal: str | None, table: Any, title: str) -> hv.Overlay:
     """A row for each strategy; the height of a bar is the number of searches that ended there."""
     edges, rows = histogram_rows(result)
-    if not rows:
+    if not _begun(rows):
         return _empty("trials until found", title)
     width = float(edges[1] - edges[0])
     most = float(max(1, *(max(int(row.counts.max(initial=0)), row.missed) for row in rows)))
@@ -44,17 +44,20 @@ def draw_histograms(result: xr.Dataset, goal: str | None, table: Any, title: str
     end = beyond + 1.4 * width if any(row.missed for row in rows) else float(edges[-1])
     for k, row in enumerate(rows[::-1]):
         color, base = strategy_color(result, row.name), _PITCH * k
-        low = np.full(row.counts.size, base)
-        bars = hv.Rectangles((edges[:-1], low, edges[1:], low + row.counts / most), [x, y, "x1", "y1"], label=row.name)
-        parts.append(bars.opts(color=color, line_color="white", **LINES))
-        if row.missed:
-            left = hv.Rectangles([(beyond, base, beyond + width, base + row.missed / most)],
-                                 [x, y, "x1", "y1"], label=f"{row.name}: not found")  # fmt: skip
-            parts.append(left.opts(color="#b9c0c7", line_color="white", **LINES))
-            parts.append(_texts([end], [base + 1.17], [f"{row.missed} not found"], "right", f"missed {row.name}"))
+        some = row.counts > 0
+        bars = (edges[:-1][some], np.full(some.sum(), base), edges[1:][some], base + row.counts[some] / most)
+        parts.append(hv.Rectangles(bars, [x, y, "x1", "y1"], label=row.name).opts(
+            color=color, line_color="white", **LINES))  # fmt: skip
+        left = [(beyond, base, beyond + width, base + row.missed / most)] if row.missed else []
+        parts.append(hv.Rectangles(left, [x, y, "x1", "y1"], label=f"{row.name}: not found").opts(
+            color="#b9c0c7", line_color="white", **LINES))  # fmt: skip
+        missed = f"{row.missed} not found" if row.missed else ""
+        parts.append(_texts([0.995 * end], [base + 1.17], [missed], "right", f"missed {row.name}"))
         line = hv.Segments([(row.mean, base, row.mean, base + 1.0)], [x, y, "x1", "y1"], label=f"mean {row.name}")
         parts.append(line.opts(color="#2b3138", line_width=2, line_dash="dotted", **LINES))
-        parts.append(_texts([0.004 * end], [base + 1.17], [f"{row.name}: {_said(row)}"], "left", f"text {row.name}"))
+        parts.append(
+            _texts([0.004 * end], [base + 1.17], [f"{_spoken(row.name)}: {_said(row)}"], "left", f"text {row.name}")
+        )
     if table is not None:
         chance = expected_trials(table, _threshold(result, table, goal), goal_of(result, goal))
         parts += _chance(chance, float(edges[-1]), _PITCH * len(rows) - 0.4, 0.6)
@@ -70,7 +73,17 @@ def _texts(x: list[float], y: list[float], texts: list[str], align: str, label: 
     return labels.opts(text_font_size="9pt", text_align=align, text_color="#2b3138", text_baseline="middle", **LINES)
 
 
+def _begun(rows: list[Row]) -> bool:
+    return any(np.isfinite(row.mean) for row in rows)
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _said(row: Row) -> str:
+    if not np.isfinite(row.mean):
+        return "not run yet"
     error = f" ± {row.stderr:.1f}" if np.isfinite(row.stderr) else ""
     found = "" if row.share == 1 else f", {100 * row.share:.0f} % found"
     return f"mean {'≥ ' if row.share < 1 else ''}{row.mean:.1f}{error}{found}"
@@ -87,20 +100,19 @@ def _chance(trials: float, last: float, top: float, up: float) -> list[hv.Elemen
 def draw_means(result: xr.Dataset, goal: str | None, table: Any, title: str) -> hv.Overlay:
     """Mean trials with their standard error, the strategies below each other."""
     _, rows = histogram_rows(result)
-    if not rows:
+    if not _begun(rows):
         return _empty("mean number of trials", title)
     x, y = hv.Dimension("trials", label="mean number of trials"), hv.Dimension("row", label="strategy")
     parts: list[Any] = []
-    highest = max(row.mean + (row.stderr if np.isfinite(row.stderr) else 0.0) for row in rows)
+    highest = max(row.mean + np.nan_to_num(row.stderr) for row in rows if np.isfinite(row.mean))
     if table is not None:
         chance = expected_trials(table, _threshold(result, table, goal), goal_of(result, goal))
         parts += _chance(chance, max(2.5 * highest, highest + 20), len(rows) - 0.4, -0.4)
         highest = max(highest, chance) if parts else highest
     for k, row in enumerate(rows[::-1]):
         color = strategy_color(result, row.name)
-        if np.isfinite(row.stderr):
-            bar = hv.Segments([(row.mean - row.stderr, k, row.mean + row.stderr, k)], [x, y, "x1", "y1"])
-            parts.append(bar.relabel(f"error {row.name}").opts(color=color, line_width=3, **LINES))
+        bar = hv.Segments([(row.mean - row.stderr, k, row.mean + row.stderr, k)], [x, y, "x1", "y1"])
+        parts.append(bar.relabel(f"error {row.name}").opts(color=color, line_width=3, **LINES))
         shape = "circle" if row.share == 1 else "inverted_triangle"
         dot = hv.Points(([row.mean], [k]), [x, y], label=row.name)
         angle = 0 if row.share == 1 else 90
@@ -108,7 +120,7 @@ def draw_means(result: xr.Dataset, goal: str | None, table: Any, title: str) -> 
     texts = [_said(row) for row in rows[::-1]]
     places = (np.arange(len(rows)) + 0.3).tolist()
     parts.append(_texts([row.mean for row in rows[::-1]], places, texts, "center", "means"))
-    ticks = [(float(k), plain(row.name)) for k, row in enumerate(rows[::-1])]
+    ticks = [(float(k), plain(_spoken(row.name))) for k, row in enumerate(rows[::-1])]
     return hv.Overlay(parts).opts(
         xlim=(0.0, 1.12 * highest), ylim=(-0.6, len(rows) - 0.4), yticks=ticks, show_legend=False,
         height=90 + 46 * len(rows), xlabel="mean number of trials", ylabel="", title=title, **_FRAME,

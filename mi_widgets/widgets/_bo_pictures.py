@@ -3,6 +3,7 @@
 from typing import Any
 
 import holoviews as hv
+from bokeh.core.serialization import UnknownReferenceError
 
 from mi_widgets.widgets._view import View
 
@@ -38,6 +39,13 @@ class SteadyView(View):
                 if limits is not None and mapper is not None:
                     mapper.update(low=float(limits[0]), high=float(limits[1]))
             self._figures = new
+
+    def _handle(self, message: dict[str, Any], buffers: list[Any]) -> None:
+        try:
+            super()._handle(message, buffers)
+        except UnknownReferenceError:
+            if message.get("k") != "patch":  # else the page spoke of figures that have been replaced meanwhile
+                raise
 
     def _mapper(self, label: str) -> Any:
         handles = self.part(label).handles

@@ -207,7 +207,6 @@ class StrategyComparer(Explorer):
         with self._quiet:
             for name, box in self.boxes.items():
                 box.value = name in self.params["strategies"]
-                box.button_style = "info" if box.value else ""
             for name, text in self.fields.items():
                 text.value = str(self.params[name])
             edge = self.params["threshold"]
