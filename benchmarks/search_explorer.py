@@ -33,7 +33,7 @@ def page_of(view):
     view.send = lambda content, buffers=None: sent.append(
         (len(json.dumps(content)), sum(len(b) for b in buffers or []))
     )
-    view._receive(view, {"k": "ready", "vid": "page"}, [])
+    view._receive(view, {"k": "ready", "vid": "page"}, [])  # noqa: SLF001
     return sent
 
 
@@ -75,7 +75,7 @@ def main():
             f"{(binary + text) / n:.2f} bytes per candidate"
         )
 
-        def click_what_if(_k, app=app, free=free, rng=rng):
+        def click_what_if(_k, app=app, free=free, rng=rng, values=values):
             app.select(app.labels[int(rng.choice(free))])
             app.candidate.texts[0].value = f"{float(np.mean(values)):.4f}"
 
@@ -86,7 +86,7 @@ def main():
 
         print("  another colour                    ", timed(color, 12))
 
-        def tell(_k, app=app):
+        def tell(_k, app=app, values=values):
             app.tell(float(values[app.place[app.suggested[0]]]), candidate=app.suggested[0])
 
         print("  Tell -> suggestions, map, tables  ", timed(tell, 10))

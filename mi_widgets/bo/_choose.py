@@ -8,7 +8,7 @@ import numpy as np
 from mi_widgets.bo._acquisition import Belief, expected_hypervolume, score
 from mi_widgets.bo._model import Model
 
-__all__ = ["JOINT", "choose", "draw", "pareto_mask", "pick", "rank", "scores"]
+__all__ = ["JOINT", "choose", "draw", "draw_lowest", "pareto_mask", "pick", "rank", "scores"]
 
 #: A joint sample is drawn over so many candidates: those whose optimistic bound is best.
 JOINT = 1000
@@ -35,6 +35,19 @@ def rank(values: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 def draw(gp: Any, rng: np.random.Generator, n: int = 1, allowed: np.ndarray | None = None) -> np.ndarray:
     """Samples (n, N) of the posterior, joint over the candidates that may be best and infinite elsewhere."""
+    some, samples, size = _joint(gp, rng, n, allowed)
+    out = np.full((n, size), np.inf)
+    out[:, some] = samples
+    return out
+
+
+def draw_lowest(gp: Any, rng: np.random.Generator, n: int, allowed: np.ndarray | None = None) -> np.ndarray:
+    """The lowest value of each of n samples of the posterior, without a number for each candidate of the pool."""
+    return np.asarray(_joint(gp, rng, n, allowed)[1].min(axis=1))
+
+
+def _joint(gp: Any, rng: np.random.Generator, n: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, int]:
+    """Candidates that may be best, n joint samples over them, and the size of the pool."""
     mean, std = gp.posterior()
     size = len(mean)
     bound = mean - np.sqrt(2 * np.log(max(size, 2))) * std
@@ -42,11 +55,8 @@ def draw(gp: Any, rng: np.random.Generator, n: int = 1, allowed: np.ndarray | No
         bound = np.where(allowed, bound, np.inf)
     number = min(JOINT, size if allowed is None else int(allowed.sum()))
     some = np.sort(np.argpartition(bound, number - 1)[:number]) if number < size else np.arange(size)
-    covariance = gp.covariance(some)
-    factor = _factor(covariance)
-    out = np.full((n, size), np.inf)
-    out[:, some] = mean[some] + rng.standard_normal((n, len(some))) @ factor.T
-    return out
+    factor = _factor(gp.covariance(some))
+    return some, mean[some] + rng.standard_normal((n, len(some))) @ factor.T, size
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:

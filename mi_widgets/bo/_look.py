@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets import __version__
 from mi_widgets.bo._acquisition import ACQUISITIONS
-from mi_widgets.bo._choose import draw, pareto_mask, rank, scores
+from mi_widgets.bo._choose import draw_lowest, pareto_mask, rank, scores
 from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._model import Model
 from mi_widgets.bo._pool import Pool
@@ -187,7 +187,7 @@ class Look:
         if self._settings.transform == "log" and edge <= 0:
             return 0.0
         turned = float(sign * self._model.transforms[0].forward(np.array([edge]))[0])
-        lowest = draw(self._model.gps[0], self._rng(1), n_samples, allowed).min(axis=1)
+        lowest = draw_lowest(self._model.gps[0], self._rng(1), n_samples, allowed)
         return float(np.mean(lowest < turned))
 
     @one_thread

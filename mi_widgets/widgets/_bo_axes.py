@@ -109,10 +109,12 @@ class PoolAxes:
         return self._stops[name]
 
     def options(self, name: str) -> list[tuple[str, float]]:
-        """The same with their texts."""
+        """The same with their texts, as short as they can be told apart by."""
         axis = self.get(name, None)
         words = dict(axis.ticks or [])
-        return [(words.get(v, short(float(f"{v:.5g}"))), v) for v in self.stops(name).tolist()]
+        stops = self.stops(name).tolist()
+        digits = next(d for d in (3, 4, 5, 6, 12) if len({f"{v:.{d}g}" for v in stops}) == len(stops) or d == 12)
+        return [(words.get(v, short(float(f"{v:.{digits}g}"))), v) for v in stops]
 
     def inside(self, ranges: Mapping[str, Sequence[float]], keep: np.ndarray | None) -> np.ndarray | None:
         """Candidates within all ranges and in `keep`; None for all of them."""

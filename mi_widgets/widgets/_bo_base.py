@@ -163,8 +163,6 @@ class SearchBase(Explorer):
         self.result = self.now.belief
 
     def _redraw(self) -> None:
-        if self.x in self.axes.expected or self.y in self.axes.expected:
-            self._place()
         self._draw_map()
         self.table.show()
         show_candidate(self)
@@ -172,8 +170,16 @@ class SearchBase(Explorer):
         self._history_shown()
         self._header_shown()
 
-    def _place(self) -> None:
-        self.map.place(self.axes.get(self.x, self.now.belief), self.axes.get(self.y, self.now.belief))
+    def _place(self, now: Now | None = None) -> None:
+        """Put the candidates where they belong; the ends of the axes stay while something is tried."""
+        belief = (now or self.now).belief
+        x, y = (self.axes.get(name, belief) for name in (self.x, self.y))
+        self.map.place(x, y, keep=self.preview is not None)
+        j = self.axes.expected.index(self.y) if self.y in self.axes.expected else None
+        bars = None
+        if j is not None and self.x in self.axes.features:
+            bars = 2 * belief["stderr"].values.reshape(self.n, -1)[:, j]
+        self.map.spread(bars, keep=self.preview is not None)
 
     @property
     def inside(self) -> np.ndarray | None:
@@ -184,13 +190,16 @@ class SearchBase(Explorer):
         """The hot path: colours and marks of what is believed, or of what would be."""
         now: Now = self.now if self.preview is None else previewed(self.now, self.preview)
         inside = self.inside
+        if self.x in self.axes.expected or self.y in self.axes.expected:
+            self._place(now)
         paint = paint_of(now, self.color, self.goals, inside, self._limits if self.preview is not None else None)
         if self.preview is None:
             self._limits = paint.limits
         veil = np.zeros(self.n, dtype=bool)
         veil[now.excluded] = True
         self.map.show(paint, veil, self._title(paint))
-        self.map.tell(now.told, now.values[:, self._objective], inside)
+        at = {name: now.values[:, j] for j, name in enumerate(self.axes.expected)}  # told ones stand at their values
+        self.map.tell(now.told, now.values[:, self._objective], inside, at.get(self.x), at.get(self.y))
         self.map.mark("next", now.next, inside)
         self.map.mark("best", now.best, inside)
         self.map.mark("pending", now.pending, inside)
@@ -382,11 +391,14 @@ class SearchBase(Explorer):
             self._pick(self.now.next[:1], False)
 
     def _bar_clicked(self, kind: str) -> None:
+        if not self.chosen.size:
+            raise ParameterError("choose candidates first: drag a rectangle on the map.")
         if kind == "only":
             others = np.setdiff1d(np.arange(self.n), self.chosen)
             self.bar([self.labels[i] for i in others.tolist()])
         else:
             self.bar([self.labels[i] for i in self.chosen.tolist()], exclude=kind == "exclude")
+        self._pick([], False)  # what became of them is seen without their marks
 
     def _batch_pending(self) -> None:
         self.pending([self.labels[i] for i in self.now.next.tolist()])

@@ -26,6 +26,7 @@ _WHY: list[dict[str, Any]] = [
     {"title": "weight", "tip": "By how much the expectation moves if this value moves by one"},
 ]
 _N_WHY = 5
+_WORDS = {"ehvi": "hypervolume improvement"}
 _STEPS = 240
 _HINT = (
     "<b>Click a candidate</b> on the map or in the table below, or press <b>Next suggestion</b>.<br>"
@@ -281,13 +282,11 @@ def belief_lines(
         lines.append(
             (f"expected{of}", plus_minus(float(mean[j]), float(stderr[j])) + (tail if np.isfinite(mean[j]) else ""))
         )
-    value, rank = float(one["acquisition"]), int(one["rank"])
-    lines.append(
-        (
-            str(belief["acquisition"].attrs.get("long_name", "acquisition")),
-            f"{value:.4g}" if np.isfinite(value) else "–",
-        )
-    )
+    promise = belief["acquisition"]
+    value, rank, units = float(one["acquisition"]), int(one["rank"]), str(promise.attrs.get("units", "1"))
+    name = str(promise.attrs.get("long_name", "acquisition"))
+    unit = "" if units == "1" else f" {nice_unit(units)}"
+    lines.append((_WORDS.get(name, name), f"{value:.4g}{unit}" if np.isfinite(value) else "–"))
     n = int((belief["rank"].values > 0).sum())
     lines.append(("rank", f"{rank:,} of {n:,}" if rank else "–"))
     return lines

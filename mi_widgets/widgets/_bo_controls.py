@@ -29,7 +29,7 @@ class MapControls(ipw.VBox):
         )
         words = color_names(app.objectives)
         self.color = ipw.Dropdown(options=[(t, n) for n, t in words.items()], value=app.color,
-            layout={"width": "150px"}, tooltip="What colours the candidates")  # fmt: skip
+            layout={"width": "170px"}, tooltip="What colours the candidates")  # fmt: skip
         for widget, name in ((self.x, "x"), (self.y, "y"), (self.color, "color")):
             widget.observe(app.guard(lambda change, name=name: self._changed(name, change["new"])), "value")
         self.feature = ipw.Dropdown(layout={"width": "120px"}, tooltip="Hidden feature whose range is set")
@@ -83,7 +83,7 @@ class MapControls(ipw.VBox):
         values = [v for _, v in options]
         low, high = app.ranges.get(name, (values[0], values[-1]))
         at = tuple(int(np.argmin(np.abs(np.array(values) - v))) for v in (low, high))
-        slider = ipw.SelectionRangeSlider(options=options, index=at, layout={"width": "230px"}, tooltip=(
+        slider = ipw.SelectionRangeSlider(options=options, index=at, layout={"width": "250px"}, tooltip=(
             f"Candidates within this range of {name}; both ends together make a slice"))  # fmt: skip
 
         def moved(change: Any) -> None:

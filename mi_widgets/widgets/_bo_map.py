@@ -101,6 +101,7 @@ class PoolMap:
         self._grid: PoolGrid | None = None
         self._raster = False
         self._marked: dict[str, np.ndarray] = {}
+        self._lines: tuple[int | None, np.ndarray, np.ndarray] = (None, np.empty(0, dtype=int), np.empty(0))
         self.paint: Paint | None = None
         self.view = View(self._picture(), lock=lock, wire=self._wire, on_error=on_error)
         self.view.on_key(lambda key, _: on_key(key) if key.startswith("Arrow") else None)
@@ -116,8 +117,8 @@ class PoolMap:
         """Cells are drawn in place of candidates: one of several stands for the others."""
         return self._raster
 
-    def place(self, x: Axis, y: Axis) -> None:
-        """Put the candidates at other places; NaN where one has none."""
+    def place(self, x: Axis, y: Axis, *, keep: bool = False) -> None:
+        """Put the candidates at other places, NaN where one has none; `keep` the ends of the axes."""
         self._x, self._y = x.values, y.values
         there = np.isfinite(x.values) & np.isfinite(y.values)
         self._grid = PoolGrid(x.values, y.values) if there.all() else None
@@ -130,12 +131,14 @@ class PoolMap:
             figure = self.view.figure("frame")
             for axis, range_, guide in ((x, figure.x_range, figure.xaxis[0]), (y, figure.y_range, figure.yaxis[0])):
                 low, high = _ends(axis.values[there])
-                set_range(range_, (low, high))
+                if not keep:
+                    set_range(range_, (low, high))
                 guide.axis_label = plain(axis.text or axis.name)
                 ticks = dict(axis.ticks or [])
                 guide.update(
                     ticker=FixedTicker(ticks=list(ticks)) if ticks else BasicTicker(), major_label_overrides=ticks
                 )
+            self.explain(*self._lines)
             dots = np.empty(0) if self._raster else np.flatnonzero(there)
             self._drawn = dots.astype(np.int64)
             self.view.part("dots").handles["glyph"].size = 9 if dots.size < 400 else 6 if dots.size < 1500 else 4
@@ -143,6 +146,14 @@ class PoolMap:
             if not self._raster:
                 for name in ("pool", "image", "veil"):
                     self._write_image(name, None)
+
+    def spread(self, half: np.ndarray | None, *, keep: bool = False) -> None:
+        """Draw a bar of this half length up and down at each candidate, None for none; `keep` the end of the axis."""
+        at = np.empty(0, dtype=int) if half is None or self._raster else np.flatnonzero(np.isfinite(self._y))
+        low, high = (self._y[at] - half[at], self._y[at] + half[at]) if half is not None else (at, at)
+        self.view.write("bars", {"x": _small(self._x[at]), "low": _small(low), "high": _small(high)})
+        if at.size and not keep:
+            set_range(self.view.figure("frame").y_range, _ends(np.concatenate([low, high])))
 
     def show(self, paint: Paint, veil: np.ndarray | None, title: str) -> None:
         """Colour the candidates; those of `veil` (N,) bool are pale: they are not to be suggested."""
@@ -183,20 +194,31 @@ class PoolMap:
             at = np.empty(0, dtype=np.int64) if self._raster else at
         else:
             self._marked[name] = at
+        if name == "chosen":  # of many a small mark
+            at = at[np.linspace(0, at.size - 1, min(at.size, _MOST_DOTS)).astype(int)]
+            size, line = (21, 2.5) if at.size == 1 else (11, 1.0) if at.size < 200 else (5, 0.0)
+            glyph = self.view.part(name).handles["glyph"]
+            if glyph.size != size:
+                glyph.update(size=size, line_width=line)
         self.view.write(name, {"x": _small(self._x[at]), "y": _small(self._y[at])})
 
-    def tell(self, places: np.ndarray, values: np.ndarray, inside: np.ndarray | None) -> None:
-        """Mark the told candidates, in the colour of their value where colours mean that."""
+    def tell(
+        self, places: np.ndarray, values: np.ndarray, inside: np.ndarray | None,
+        x: np.ndarray | None = None, y: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Mark the told candidates, in the colour of their value where colours mean that; at `x` and `y` if given."""
         at = np.asarray(places, dtype=np.int64)
+        x, y = self._x[at] if x is None else x, self._y[at] if y is None else y
         if inside is not None:
-            values, at = values[inside[at]], at[inside[at]]
+            values, x, y, at = values[inside[at]], x[inside[at]], y[inside[at]], at[inside[at]]
         self._marked["told"] = at
         same = self.paint is not None and self.paint.told
         shown = values if same else np.full(at.size, np.nan)
-        self.view.write("told", {"x": _small(self._x[at]), "y": _small(self._y[at]), "v": _small(shown)})
+        self.view.write("told", {"x": _small(x), "y": _small(y), "v": _small(shown)})
 
     def explain(self, start: int | None, ends: np.ndarray, weights: np.ndarray) -> None:
         """Draw lines from a candidate to the told ones that count most for it."""
+        self._lines = (start, ends, weights)
         at = np.asarray(ends if start is not None else [], dtype=np.int64)
         alpha = np.clip(np.abs(weights[: at.size]) / max(float(np.abs(weights).max(initial=0.0)), 1e-12), 0.15, 1.0)
         x0, y0 = (np.full(at.size, v[start] if start is not None else 0.0) for v in (self._x, self._y))
@@ -225,6 +247,12 @@ class PoolMap:
         pale = LinearColorMapper(palette=["white"], low=0.0, high=1.0, nan_color=(0, 0, 0, 0))
         veil = figure.image("image", "x", "y", "dw", "dh", source=dict(empty), color_mapper=pale, global_alpha=0.72)
         view.add("veil", figure, veil)
+        bars = figure.segment("x", "low", "x", "high", source={n: [] for n in ("x", "low", "high")},
+                              line_color="#9aa3ab", line_width=1.5, line_alpha=0.55)  # fmt: skip
+        view.add("bars", figure, bars)
+        bars = figure.segment("x", "low", "x", "high", source={n: [] for n in ("x", "low", "high")},
+                              line_color="#9aa3ab", line_width=1.5, line_alpha=0.55)  # fmt: skip
+        view.add("bars", figure, bars)
         dots = figure.scatter(
             "x", "y", source={n: [] for n in ("x", "y", "v")}, size=6, line_color="#6b757e", line_width=0.4,
             fill_color={"field": "v", "transform": spread},

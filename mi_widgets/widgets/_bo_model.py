@@ -1,6 +1,7 @@
 """Below the map: whether the model is to be believed, and whether to go on."""
 
 import html
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class ModelPanel(ipw.VBox):
     def __init__(self, app: "SearchBase") -> None:
         self._app, self._quiet = app, Quiet()
         self.views: dict[str, SteadyView] = {}
-        self._parts: dict[str, Any] = {}
+        self._parts: dict[str, ipw.Widget] = {}
         self._stale: set[str] = set()
         self._next = 0.0
         self.more = MoreTabs(app)
@@ -80,23 +81,27 @@ class ModelPanel(ipw.VBox):
             return
         self._next = monotonic() + _PAUSE
         make = {"progress": self._progress, "model": self._model}.get(tab)
-        if make is not None:
-            self.box.children = make()
-        else:
-            self.box.children = [self.more.get(tab, tab in self._stale)]
+        shown = make() if make is not None else self.more.get(tab, tab in self._stale)
+        if self.box.children != (shown,):
+            self.box.children = [shown]
         self._stale.discard(tab)
 
-    def _progress(self) -> list[ipw.Widget]:
+    def _progress(self) -> ipw.Widget:
         app = self._app
         if app.now.trials is None or not np.isfinite(app.now.values).any():
             hint = '<div class="mi-hint">Nothing told yet: measure a suggested candidate and tell its value.</div>'
-            return [ipw.HTML(hint), self.branch_row]
+            return self._box("nothing", lambda: ipw.VBox([ipw.HTML(hint), self.branch_row]))
         self._say_chance()
-        if len(app.goals) > 1:
-            return [self._view("progress", self._pareto()), self.branch_row]
-        right = ipw.VBox([self.stop_row, self.branch_row])
+        view = self._view("progress", self._pareto() if len(app.goals) > 1 else self._convergence())
+        right = self._box("beside", lambda: ipw.VBox([self.stop_row, self.branch_row]))
         right.add_class("mi-bo-beside")
-        return [_beside(self._view("progress", self._convergence()), right)]
+        return self._box("progress", lambda: _beside(view, right))
+
+    def _box(self, name: str, make: Callable[[], ipw.Widget]) -> ipw.Widget:
+        """A box that is made once: views in a new box would draw themselves anew."""
+        if name not in self._parts:
+            self._parts[name] = make()
+        return self._parts[name]
 
     def _convergence(self) -> Any:
         from mi_widgets.plots.bo import plot_convergence
@@ -115,23 +120,24 @@ class ModelPanel(ipw.VBox):
             return plot_convergence(trials, goal=app.goal, height=250)
         return plot_pareto(trials, app.search.pareto_front(), belief=app.now.belief, height=280)
 
-    def _model(self) -> list[ipw.Widget]:
+    def _model(self) -> ipw.Widget:
         from mi_widgets.plots.bo import plot_importance, plot_parity
 
         app = self._app
         try:
             judged = app.search.diagnose()
         except MIWidgetsError as error:
-            return [ipw.HTML(f'<div class="mi-hint">{html.escape(str(error))}</div>')]
+            return ipw.HTML(f'<div class="mi-hint">{html.escape(str(error))}</div>')
         said = judged.attrs["warnings"]
         if said:
             lines = "".join(f"<li>{html.escape(text)}</li>" for text in said)
             self.note.value = f'<div class="mi-message mi-warning"><ul class="mi-bo-list">{lines}</ul></div>'
         else:
             self.note.value = '<div class="mi-hint">Nothing speaks against the model.</div>'
-        parity = self._view("parity", plot_parity(judged, size=250))
+        parity = self._view("parity", plot_parity(judged, size=225))
+        parity.add_class("mi-bo-parity")
         importance = self._view("importance", plot_importance(app.search.importance()))
-        return [self.note, _beside(parity, importance)]
+        return self._box("model", lambda: ipw.VBox([self.note, _beside(parity, importance)]))
 
     def _view(self, name: str, element: hv.Element) -> SteadyView:
         if name in self.views:
@@ -144,7 +150,10 @@ class ModelPanel(ipw.VBox):
 
     def _say_chance(self) -> None:
         app = self._app
-        if len(app.goals) > 1 or app.worker.running:
+        self.stop_row.layout.display = "none" if len(app.goals) > 1 else None
+        if len(app.goals) > 1:
+            return
+        if app.worker.running:
             self.chance.value = '<span class="mi-sizes">while a run goes on, this is not computed</span>'
             return
         chance = app.search.probability_of_better(app.delta)

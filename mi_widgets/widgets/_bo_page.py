@@ -37,12 +37,14 @@ _CSS = """
 .mi-bo-candidate { min-height: 268px; }
 .mi-bo-legend { color: var(--jp-ui-font-color2, #5b6770); font-size: 12px; }
 .mi-bo-legend b { font-weight: 400; margin-right: 12px; white-space: nowrap; }
-.mi-pool.mi-bo-preview { outline: 3px solid #d55e00; outline-offset: -1px; }
+.mi-bo .mi-bo-preview { outline: 3px solid #d55e00; outline-offset: -1px; border-radius: 3px; }
+.mi-bo-hidden .widget-readout { min-width: 112px; }
+.mi-bo-model .mi-bo-parity { flex: 0 1 620px; }
 .mi-bo-list { margin: 0; padding-left: 18px; }
 .mi-bo-beside { flex: 1 1 320px; gap: 10px; }
 .mi-bo-model .mi-view { flex: 1 1 420px; width: auto; }
+.mi-bo .mi-bo-table .mi-rows { min-height: 148px; }
 .mi-bo-hidden { min-height: 0; }
-.mi-explorer.mi-bo > .mi-message-area.jupyter-widgets { min-height: 0; }
 """
 
 
@@ -57,6 +59,7 @@ def build_page(app: "SearchBase") -> None:
     """Make all parts as attributes of the application and put them in their places."""
     app.map = PoolMap(lock=app.lock, on_candidates=app.guard(app._pick), on_key=app.guard(app._key),
                       on_error=app.show_error)  # fmt: skip
+    app.map_box = ipw.VBox([app.map.view])  # views take no other classes once they are drawn
     app._place()
     app.candidate = CandidatePanel(
         app.objectives, app.units, guard=app.guard, on_typed=app._typed, on_pick=app._pick_one, actions={
@@ -96,7 +99,7 @@ def _place(app: "SearchBase") -> None:
         f'<b><span style="color:{PIN_COLOR}">■</span> pending</b>'
         "<b>pale or × excluded</b><b>drag: choose a region</b></div>"
     )
-    left = ipw.VBox([app.controls, app.map.view, legend])
+    left = ipw.VBox([app.controls, app.map_box, legend])
     left.add_class("mi-bo-left")
     right = ipw.VBox([app.candidate, app.table])
     right.add_class("mi-bo-right")
@@ -112,7 +115,7 @@ def show_header(app: "SearchBase") -> None:
     name = str(getattr(data, "attrs", {}).get("title") or "") if not isinstance(data, dict) else ""
     name = html.escape(shorten(name or "Search", 100, placeholder=" …"))
     goals = ", ".join(f"{g}imise {html.escape(n)}" for g, n in zip(app.goals, app.objectives, strict=True))
-    chips = [f'<span class="mi-chip mi-chip-{app.state}" role="status">{_told_text(app)}</span>']
+    chips = [f'<span class="mi-chip" role="status">{_told_text(app)}</span>']
     if app.state in ("running", "failed", "cancelled"):
         chips.append(f'<span class="mi-chip mi-chip-{app.state}">{app.state}</span>')
     journal = app.search.journal
@@ -132,8 +135,12 @@ def show_header(app: "SearchBase") -> None:
     left = f", {now.n_left:,} can be suggested"
     app.header.value = (
         f'<span class="mi-title">{name}</span><span class="mi-sizes">{goals} · {app.n:,} candidates × '
-        f"{len(app.pool.data_vars)} features{left}</span>{''.join(chips)}"
+        f"{_counted(len(app.pool.data_vars), 'feature')}{left}</span>{''.join(chips)}"
     )
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def _told_text(app: "SearchBase") -> str:
@@ -145,7 +152,7 @@ def _told_text(app: "SearchBase") -> str:
 def show_candidate(app: "SearchBase", *, fields: bool = True) -> None:
     """The panel of what is chosen, its marks on the map, and the frame of a preview."""
     now, panel = app.now, app.candidate
-    (app.map.view.add_class if app.preview is not None else app.map.view.remove_class)("mi-bo-preview")
+    (app.map_box.add_class if app.preview is not None else app.map_box.remove_class)("mi-bo-preview")
     panel.buttons["clear"].disabled = app.preview is None and not any(panel.typed)
     app._mark_chosen()
     show_header(app)

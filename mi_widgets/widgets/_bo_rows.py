@@ -42,7 +42,7 @@ class CandidateTable(ipw.VBox):
         self.batch = ipw.Dropdown(options=[(t, n) for n, t in BATCHES.items()], value=app.params["batch"],
             layout={"width": "136px"}, tooltip="How several suggestions are kept apart")  # fmt: skip
         rules = app.acquisitions()
-        self.acquisition = ipw.Dropdown(options=rules, value="", layout={"width": "190px"},
+        self.acquisition = ipw.Dropdown(options=rules, value="", layout={"width": "216px"},
             tooltip="How suggestions are ranked; another one needs no new trial")  # fmt: skip
         for widget in (self.number, self.batch, self.acquisition):
             widget.observe(app.guard(self._changed), "value")

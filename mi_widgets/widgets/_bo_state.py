@@ -102,11 +102,8 @@ def color_names(objectives: tuple[str, ...]) -> dict[str, str]:
     """Keys of what may colour the map, and their words."""
     if len(objectives) == 1:
         return dict(FIELDS)
-    out = {
-        f"{key}:{j}": f"{FIELDS[key]}, {name}"
-        for key in ("mean", "stderr", "told")
-        for j, name in enumerate(objectives)
-    }
+    words = {"mean": "expected", "stderr": "error of", "told": "told"}
+    out = {f"{key}:{j}": f"{word} {name}" for key, word in words.items() for j, name in enumerate(objectives)}
     return out | {"acquisition": FIELDS["acquisition"]}
 
 
@@ -125,6 +122,8 @@ def paint_of(
         values = np.full(values.size, np.nan)
         values[now.told] = now.values[:, j]
         da = da.copy(data=values).assign_attrs(long_name=FIELDS["told"])
+    if "objective" in belief.dims and name != "acquisition":
+        da = da.assign_attrs(long_name=color_names(tuple(belief["objective"].values.tolist()))[color])
     how = {"stderr": "max", "acquisition": _direction(belief)}.get(name, best)
     shown = da if inside is None else da[inside]
     if limits is None:

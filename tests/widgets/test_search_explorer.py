@@ -198,6 +198,9 @@ def test_a_box_chooses_a_region_and_excludes_it(app: SearchExplorer, grid: pd.Da
     app.undo()
     assert not app.result.excluded.values.any()
     app.candidate.buttons["only"].click()
+    assert "choose candidates first" in app.message.value
+    app.select(inside)
+    app.candidate.buttons["only"].click()
     assert (~app.result.excluded).values.nonzero()[0].tolist() == inside
 
 
@@ -250,7 +253,7 @@ def test_what_if_is_that_of_the_search_and_tells_nothing(app: SearchExplorer) ->
     assert app.result is before
     assert app.search.n_told == 8
     assert "-3,5" in app.map.view.figure("frame").title.text
-    assert "mi-bo-preview" in app.map.view._dom_classes
+    assert "mi-bo-preview" in app.map_box._dom_classes
     assert "preview" in app.header.value
     app.candidate.texts[0].value = "-"  # half typed
     assert app.preview is None
@@ -259,7 +262,7 @@ def test_what_if_is_that_of_the_search_and_tells_nothing(app: SearchExplorer) ->
     assert app.preview is not None
     app.candidate.buttons["clear"].click()
     assert app.preview is None
-    assert "mi-bo-preview" not in app.map.view._dom_classes
+    assert "mi-bo-preview" not in app.map_box._dom_classes
 
 
 def test_weights_are_those_of_the_model(app: SearchExplorer) -> None:
