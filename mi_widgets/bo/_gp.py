@@ -7,15 +7,15 @@ nats. What W is depends on the order of the updates alone, not on when it is ask
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from scipy.linalg import blas, lapack, solve_triangular
 from scipy.spatial.distance import cdist
 
-from mi_widgets.bo._hyper import JITTER, Data, Prior, best_theta, objective, pair_distances
-from mi_widgets.bo._kernels import correlation, cross
+from mi_widgets.bo._hyper import JITTER, Prior
+from mi_widgets.bo._kernels import correlation, cross, cross_exact
+from mi_widgets.bo._observed import Fitted
 from mi_widgets.bo._threads import one_thread
 
 __all__ = ["PoolGP"]
@@ -24,11 +24,9 @@ __all__ = ["PoolGP"]
 BLOCK = 1 << 17
 #: Of pools longer than this, W is kept in single precision.
 LARGE = 1_000_000
-#: Up to so many observations each fit is also begun afresh; later each fourth.
-AFRESH = 30
 
 
-class PoolGP:
+class PoolGP(Fitted):
     """Exact Gaussian process over a pool.
 
     Parameters
@@ -57,20 +55,7 @@ class PoolGP:
         tolerance: float = 0.1,
         prior: Prior | None = None,
     ) -> None:
-        self.points = np.ascontiguousarray(points, dtype=float)
-        self.group = np.asarray(group)
-        self.n_groups = int(self.group.max()) + 1
-        self.kernel, self.noise_std, self.tolerance = kernel, noise_std, tolerance
-        self.prior = Prior(self.n_groups, self.points.shape[1]) if prior is None else prior
-        self.index: list[int] = []
-        self.values: list[float] = []
-        self.given: list[float] = []  # noise variances, NaN where learnt
-        self.theta = self.prior.start
-        self._distance = np.zeros((self.n_groups, 256))
-        self._n_distances = 0
-        self._used: np.ndarray | None = None  # hyperparameters of W, in the unit of the values
-        self._rebuilt_at = 0  # number of observations when W was last due to be made anew
-        self._rows = 0  # rows of W that are there
+        super().__init__(points, group, kernel=kernel, noise_std=noise_std, tolerance=tolerance, prior=prior)
         self._W = np.empty((0, len(self.points)))
         self._L = np.empty((0, 0))
         self._scaled = np.empty((0, 0))
@@ -87,120 +72,6 @@ class PoolGP:
         new.theta = gp.theta.copy()
         new.index, new.values, new.given = list(gp.index), list(gp.values), list(gp.given)
         return new
-
-    # ---- observations
-
-    @property
-    def n(self) -> int:
-        """Number of observations."""
-        return len(self.index)
-
-    def add(self, i: int, value: float, variance: float = np.nan) -> None:
-        """An observation of candidate i; `variance` of its noise where it is known."""
-        self.index.append(int(i))
-        self.values.append(float(value))
-        self.given.append(float(variance))
-
-    def remove(self, k: int) -> None:
-        """Take the k-th observation back."""
-        for entries in (self.index, self.values, self.given):
-            del entries[k]
-        self.forget()
-
-    def replace(self, k: int, value: float, variance: float = np.nan) -> None:
-        """Correct the k-th observation."""
-        if not (np.isnan(variance) and np.isnan(self.given[k])) and variance != self.given[k]:
-            self._used = None
-        self.values[k], self.given[k] = float(value), float(variance)
-
-    def forget(self) -> None:
-        """Have everything made anew: the observations were put in another order, or their noise is another."""
-        self._n_distances = 0
-        self._used = None
-
-    def standard(self) -> tuple[float, float]:
-        """Mean and standard deviation of the values; 1 where all are the same."""
-        y = np.asarray(self.values)
-        mean, std = float(y.mean()), float(y.std())
-        return mean, std if std > 1e-12 * np.abs(y).max() else 1.0
-
-    # ---- hyperparameters
-
-    def data(self) -> Data:
-        """The observations, standardised, with distances that are only ever added to."""
-        mean, std = self.standard()
-        n = self.n
-        size = n * (n - 1) // 2
-        first = round((1 + np.sqrt(1 + 8 * self._n_distances)) / 2) if self._n_distances else 0
-        if self._n_distances < size:
-            new = pair_distances(self.points[self.index], self.group, self.n_groups, first)
-            if size > self._distance.shape[1]:
-                bigger = np.zeros((self.n_groups, 2 * size))
-                bigger[:, : self._n_distances] = self._distance[:, : self._n_distances]
-                self._distance = bigger
-            self._distance[:, self._n_distances : size] = new
-            self._n_distances = size
-        return Data(self._distance[:, :size], (np.asarray(self.values) - mean) / std, np.asarray(self.given) / std**2)
-
-    def prior_now(self) -> Prior:
-        """The prior; a known noise stands in it in the standardised unit of now."""
-        if self.noise_std is None:
-            return self.prior
-        fixed = 2 * float(np.log(max(self.noise_std, 1e-9) / self.standard()[1]))
-        return replace(self.prior, fixed_noise=fixed)
-
-    def starts(self) -> list[np.ndarray]:
-        """Where to begin: where the last fit ended, and often also afresh, as the last one may lie in a side valley."""
-        afresh = self.n <= AFRESH or self.n % 4 == 0
-        return [self.theta, self.prior_now().start] if afresh else [self.theta]
-
-    @one_thread
-    def update(self, *, refit: bool = True) -> None:
-        """Refit after observations have changed, and decide whether W must be made anew."""
-        if not self.n:
-            self._used = None
-            self._rows = self._rebuilt_at = 0
-            return
-        mean_std = self.standard()[1]
-        shift = np.r_[np.zeros(self.n_groups), np.full(2, 2 * np.log(mean_std))]
-        if refit:
-            data, prior = self.data(), self.prior_now()
-            self.theta, lowest = best_theta(self.starts(), data, self.kernel, prior)
-            if self._used is not None:
-                value, _ = objective(self._used - shift, data, self.kernel, prior)
-                if value - lowest < self.tolerance:
-                    return
-        elif self._used is not None:
-            return
-        self.use(self.theta + shift)
-
-    def use(self, theta: np.ndarray) -> None:
-        """Have W made anew with these hyperparameters, which are in the unit of the values."""
-        self._used = np.array(theta)
-        self._rebuilt_at = self.n
-        self._rows = 0
-
-    @property
-    def signal(self) -> float:
-        """Signal variance in use, in the square of the unit of the values."""
-        return float(np.exp(self.used[-2]))
-
-    @property
-    def noise(self) -> float:
-        """Noise variance in use."""
-        return float(np.exp(self.used[-1]))
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Length scales in use, by group."""
-        return np.asarray(np.exp(self.used[:-2]))
-
-    @property
-    def used(self) -> np.ndarray:
-        """Hyperparameters of W, in the unit of the values."""
-        if self._used is None:
-            raise RuntimeError("update() has not been called")
-        return self._used
 
     # ---- the factor of the whole pool
 
@@ -410,8 +281,3 @@ class Fantasy:
         row /= np.sqrt(max(square, JITTER * self.model.signal))
         self._rows.append(row)
         self.sum += row * row
-
-
-def cross_exact(kernel: str, points: np.ndarray) -> np.ndarray:
-    """Correlation matrix of scaled points among themselves, from differences."""
-    return correlation(kernel, cdist(points, points, "sqeuclidean"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial.distance import cdist
 
-__all__ = ["KERNELS", "correlation", "cross", "evaluate"]
+__all__ = ["KERNELS", "correlation", "cross", "cross_exact", "evaluate"]
 
 #: Up to so many columns distances are taken from differences.
 FEW = 12
@@ -83,3 +83,8 @@ def cross(name: str, some: np.ndarray, pool: np.ndarray, room: np.ndarray | None
         r2 += np.einsum("ij,ij->i", some, some)[:, None]
         np.maximum(r2, 0.0, out=r2)
     return KERNELS[name](r2, work)
+
+
+def cross_exact(name: str, points: np.ndarray) -> np.ndarray:
+    """Correlation matrix of scaled points among themselves, from differences."""
+    return correlation(name, cdist(points, points, "sqeuclidean"))

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from mi_widgets.bo._observed import Observations
 from mi_widgets.errors import ParameterError
 
 __all__ = ["RegressorGP"]
 
 
-class RegressorGP:
+class RegressorGP(Observations):
     """What `PoolGP` offers, by fitting a copy of `regressor` anew; its ``predict`` must know ``return_std``.
 
     What the regressor draws is seeded by the search, unless it has a seed of its own.
@@ -25,30 +26,9 @@ class RegressorGP:
                 f"Search: regressor needs fit(X, y) and predict(X, return_std=True), as GaussianProcessRegressor() "
                 f"has; got {regressor if isinstance(regressor, type) else type(regressor).__name__}."
             )
+        super().__init__()
         self.points, self.regressor, self.seed = points, regressor, seed
-        self.index: list[int] = []
-        self.values: list[float] = []
-        self.given: list[float] = []
         self._fitted: Any = None
-
-    @property
-    def n(self) -> int:
-        """Number of observations."""
-        return len(self.index)
-
-    def add(self, i: int, value: float, variance: float = np.nan) -> None:
-        """An observation of candidate i."""
-        self.index.append(int(i))
-        self.values.append(float(value))
-        self.given.append(float(variance))
-
-    def remove(self, k: int) -> None:
-        """Take the k-th observation back."""
-        for entries in (self.index, self.values, self.given):
-            del entries[k]
-
-    def forget(self) -> None:
-        """Nothing is kept."""
 
     def update(self, *, refit: bool = True) -> None:
         """Fit a copy of the regressor."""

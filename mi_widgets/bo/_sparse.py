@@ -8,9 +8,9 @@ error bars stay honest away from the inducing points. Hyperparameters come from 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from mi_widgets.bo._gp import PoolGP, cross_exact
+from mi_widgets.bo._gp import PoolGP
 from mi_widgets.bo._hyper import JITTER, Data, best_theta, pair_distances
-from mi_widgets.bo._kernels import correlation, cross
+from mi_widgets.bo._kernels import correlation, cross, cross_exact
 
 __all__ = ["EXACT", "SparseGP", "exact_at"]
 

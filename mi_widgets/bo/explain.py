@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from mi_widgets.bo._gp import PoolGP, cross_exact
-from mi_widgets.bo._kernels import cross
+from mi_widgets.bo._gp import PoolGP
+from mi_widgets.bo._kernels import cross, cross_exact
 from mi_widgets.bo._look import finish
 from mi_widgets.bo._sparse import SparseGP
 from mi_widgets.bo._threads import one_thread
