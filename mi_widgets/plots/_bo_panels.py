@@ -27,14 +27,14 @@ def parity_pictures(diagnosis: xr.Dataset, title: str, size: int) -> hv.Layout:
                        dots.opts(color=PEAK_COLORS[0], line_color="white", size=8, **LINES)])  # fmt: skip
     common: dict[str, Any] = {"frame_width": size, "frame_height": size, "show_grid": True, "backend": "bokeh",
                               "show_legend": False, "hooks": [figure_style]}  # fmt: skip
-    left = left.opts(xlim=ends, ylim=ends, title=title or f"each left out in turn: q² = {q2:.2f}", **common)
+    left = left.opts(xlim=ends, ylim=ends, title=title or f"left out in turn: q² {q2:.2f}", **common)
     expected, found = calibration(diagnosis["residual"].values)
     axes = [hv.Dimension("expected", label="expected share")], [hv.Dimension("found", label="share of the trials")]
     line = hv.Curve(([0, 1], [0, 1]), *axes, label="right").opts(color=BACKGROUND_COLOR, line_width=1.5, **LINES)
     curve = hv.Curve((expected, found), *axes, label="calibration")
     inside = float(diagnosis["coverage_95"])
     right = hv.Overlay([line, curve.opts(color=PEAK_COLORS[0], line_width=2.5, interpolation="steps-post", **LINES)])
-    right = right.opts(xlim=(0, 1), ylim=(0, 1.02), title=f"{100 * inside:.0f} % within 1.96 standard errors", **common)
+    right = right.opts(xlim=(0, 1), ylim=(0, 1.02), title=f"calibration: {100 * inside:.0f} % in 95 %", **common)
     return (left + right).opts(shared_axes=False, toolbar=None, backend="bokeh")
 
 

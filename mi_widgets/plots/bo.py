@@ -298,7 +298,8 @@ def plot_importance(importance: xr.Dataset, *, n: int = 12, title: str = "", hei
         one = importance.isel(feature=int(k))
         unit = nice_unit(str(one["feature_units"].values))
         length = float(one["length_scale"])
-        far = f"  (over {length:.2g}{'' if unit == '1' else ' ' + unit})" if np.isfinite(length) else ""
+        size = f"{length:.2g}" if abs(length) < 100 else f"{float(f'{length:.2g}'):.0f}"
+        far = f"  (over {size}{'' if unit == '1' else ' ' + unit})" if np.isfinite(length) else ""
         rows.append((plain(f"{one['feature'].values}{far}"), float(one["importance"])))
     bars = hv.Bars(rows, hv.Dimension("feature", label="feature"), hv.Dimension("share", label="share of the variance"))
     return bars.opts(

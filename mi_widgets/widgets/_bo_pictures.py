@@ -32,7 +32,7 @@ class SteadyView(View):
         with self.lock:
             for (options, leaves), (before, _) in zip(new, self._figures, strict=True):
                 for leaf in leaves:
-                    self.put(leaf)
+                    self._fill(leaf)
                 self._look(self.figure(leaves[0].label), options, before)
                 limits = _plot_options(leaves[0]).get("clim")
                 mapper = self._mapper(leaves[0].label)
@@ -46,6 +46,13 @@ class SteadyView(View):
         except UnknownReferenceError:
             if message.get("k") != "patch":  # else the page spoke of figures that have been replaced meanwhile
                 raise
+
+    def _fill(self, leaf: Any) -> None:
+        """The data of one element; HoloViews keeps what colours points in a column of its own."""
+        data, _, _ = self.part(leaf.label).get_data(leaf, {}, {})
+        for name in set(self.part(leaf.label).handles["source"].data) & {"color"} - set(data):
+            data[name] = leaf.dimension_values(leaf.vdims[0])
+        self.write(leaf.label, data)
 
     def _mapper(self, label: str) -> Any:
         handles = self.part(label).handles
