@@ -6,6 +6,7 @@ from mi_widgets.eos.evaluate import evaluate, pressure
 from mi_widgets.eos.fit import fit_eos
 from mi_widgets.eos.points import label_points
 from mi_widgets.eos.profile import depth_profile
+from mi_widgets.eos.residuals import residuals
 from mi_widgets.eos.sample import iter_sample, sample_eos
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "list_forms",
     "pressure",
     "reference_equation",
+    "residuals",
     "sample_eos",
 ]

@@ -34,7 +34,7 @@ def isotherm_columns(fit: xr.Dataset, curves: xr.Dataset) -> dict[str, dict[str,
     Returns
     -------
     dict of str to dict of str to numpy.ndarray
-        ``points``, ``errors``, ``residuals``, and for each temperature ``isotherm 300 K`` and ``band 300 K``; a band
+        ``points``, ``errors``, ``residuals``, and for each temperature ``300 K`` and ``band 300 K``; a band
         reaches over 95 %.
 
     Examples
@@ -43,7 +43,7 @@ def isotherm_columns(fit: xr.Dataset, curves: xr.Dataset) -> dict[str, dict[str,
     >>> from mi_widgets.datasets import make_eos
     >>> fit = eos.fit_eos(make_eos(seed=0).isel(point=slice(0, 20)), form="bm2")
     >>> sorted(isotherm_columns(fit, eos.evaluate(fit)))
-    ['band 300 K', 'errors', 'isotherm 300 K', 'points', 'residuals']
+    ['300 K', 'band 300 K', 'errors', 'points', 'residuals']
     """
     kind = _kind(fit)
     volume, value = fit["volume"].values, fit[kind].values
@@ -60,7 +60,7 @@ def isotherm_columns(fit: xr.Dataset, curves: xr.Dataset) -> dict[str, dict[str,
         one = curves.isel(temperature=row)
         name, y = f"{float(one['temperature']):.0f} K", one[kind].values + shift
         half = SIGMAS * one[f"{kind}_stderr"].values if f"{kind}_stderr" in one else np.zeros(axis.size)
-        out[f"isotherm {name}"] = {"volume": axis, "value": y}
+        out[name] = {"volume": axis, "value": y}
         out[f"band {name}"] = {
             "x": np.concatenate([axis, axis[::-1]]),
             "y": np.concatenate([y - half, (y + half)[::-1]]),
@@ -122,13 +122,11 @@ def plot_isotherms(
             n = c["x"].size // 2
             area = hv.Area((c["x"][:n], c["y"][:n], c["y"][n:][::-1]), volume, ["value", "top"], label=name)
             parts.append(area.opts(color=color, alpha=0.18, line_alpha=0, show_legend=False, **_BOKEH))
-        elif name.startswith("isotherm"):
+        elif name.endswith(" K"):
             line = hv.Curve((c["volume"], c["value"]), volume, value, label=name)
             parts.append(line.opts(color=color, line_width=2, **_BOKEH))
             if yours:
-                mine = hv.Curve(
-                    (c["volume"][:0], c["value"][:0]), volume, value, label=name.replace("isotherm", "yours")
-                )
+                mine = hv.Curve((c["volume"][:0], c["value"][:0]), volume, value, label=f"yours {name}")
                 parts.append(
                     mine.opts(color=YOURS_COLOR, line_width=2, line_dash="dashed", show_legend=False, **_BOKEH)
                 )
@@ -349,10 +347,9 @@ def _heat_limits(temperatures: np.ndarray, drawn: np.ndarray) -> tuple[float, fl
 
 def _heat(name: str, limits: tuple[float, float]) -> str:
     """Colour of the isotherm with this label."""
-    words = name.split()
-    if len(words) != 3:
+    if not name.endswith(" K"):
         return DATA_COLOR
-    share = (float(words[1]) - limits[0]) / (limits[1] - limits[0])
+    share = (float(name.split()[-2]) - limits[0]) / (limits[1] - limits[0])
     return str(_HOT[int(np.clip(share, 0, 1) * (len(_HOT) - 1))])
 
 
