@@ -1,11 +1,14 @@
 """Circuits that the data cannot tell apart: one is fitted to the noiseless curve of the other."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from mi_widgets.impedance._fit import Fits, Settings, fit_rows
-from mi_widgets.impedance._grammar import Circuit
+from mi_widgets.impedance._grammar import Circuit, read_circuit
+from mi_widgets.impedance._kernels import impedance
+from mi_widgets.impedance._starts import Scale, draw_starts
 
 __all__ = ["EXACT", "SHARE_OF_NOISE", "Classes", "classify", "distances", "noise_level"]
 
@@ -103,10 +106,30 @@ def classify(
                 joined = len(heads)
                 heads.append(int(b))
             out.number[row, b] = joined
-            out.exact[row, b] = both[heads[joined]] * scale[row] < EXACT
+            head = heads[joined]
+            out.exact[row, b] = both[head] * scale[row] < EXACT and same_by_form(circuits[head], circuits[b])
             less = [a for a in heads if size[a] < size[b] and distance[row, b, a] < limit]
             out.simpler[row, b] = less[0] if less else -1
     return out
+
+
+def same_by_form(one: Circuit, other: Circuit) -> bool:
+    """Whether two circuits have the same impedance for any parameters, and not only for those of one spectrum.
+
+    The other is fitted to the one with parameters that are drawn: that two curves agree to 1e-8 by chance is out of the
+    question.
+    """
+    return one.canonical == other.canonical or _same_by_form(one.text, other.text)
+
+
+@lru_cache(maxsize=512)
+def _same_by_form(one: str, other: str) -> bool:
+    a, b = (read_circuit(text, who="compare_circuits") for text in (one, other))
+    omega = np.geomspace(1e-1, 1e5, 25)
+    drawn = draw_starts(a, Scale(10.0, 300.0, 1.0, 1e4), 3, np.random.default_rng(1))
+    z = impedance(a, drawn, omega)
+    found = fit_rows(b, omega, z, 1 / np.abs(z), Settings(n_starts=24, n_steps=150))
+    return bool((np.sqrt(found.chi_squared / found.n_data) < EXACT).any())
 
 
 def _argmin(criterion: np.ndarray) -> np.ndarray:

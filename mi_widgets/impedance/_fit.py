@@ -211,7 +211,7 @@ def _errors(jacobian: np.ndarray, free: np.ndarray, variance: np.ndarray) -> tup
     """Standard errors and correlations from the whole information matrix; NaN where it cannot be inverted."""
     k = jacobian.shape[1]
     error, correlation = np.zeros(jacobian.shape[:2]), np.zeros((len(jacobian), k, k))
-    for row, matrix in enumerate(jacobian[:, free]):
+    for row, matrix in enumerate(jacobian[:, free] if free.any() else ()):
         size = np.linalg.norm(matrix, axis=1)
         try:
             if not np.isfinite(size).all() or not (size > 0).all():
