@@ -64,15 +64,20 @@ def most_active(n_variables: int, n_samples: int) -> int:
 
 
 def validate(
-    columns: np.ndarray, targets: np.ndarray, ratios: np.ndarray, folds: Sequence[np.ndarray] | None
+    columns: np.ndarray,
+    targets: np.ndarray,
+    gram: np.ndarray,
+    right: np.ndarray,
+    ratios: np.ndarray,
+    folds: Sequence[np.ndarray] | None,
 ) -> Curves:
     """Follow the paths of targets (target, sample) and judge them: by the formula without `folds`, else literally.
 
-    `ratios` (penalty) fall from 1, where nothing takes part.
+    `gram` is ``columns @ columns.T``, `right` ``targets @ columns.T``: rows of a product of all targets, so that a
+    result does not depend on how many of them are taken at a time. `ratios` (penalty) fall from 1.
     """
     run = engine()
     m = columns.shape[1]
-    gram, right = columns @ columns.T, targets @ columns.T
     length = np.sqrt((targets**2).sum(axis=1))
     limit = np.abs(right).max(axis=1, initial=0.0)
     penalties = limit[:, None] * ratios
@@ -130,7 +135,7 @@ def _literally(
         out, gone = columns[:, fold], targets[:, fold]
         total, missing = out.sum(axis=1), gone.sum(axis=1)
         part = gram - out @ out.T - np.outer(total, total) / rest
-        pull = right - gone @ out.T - np.outer(missing, total) / rest
+        pull = right - np.einsum("tf,nf->tn", gone, out) - np.outer(missing, total) / rest
         length = np.sqrt(np.maximum((targets**2).sum(axis=1) - (gone**2).sum(axis=1) - missing**2 / rest, 1e-300))
         beta, _ = run.follow_path(part, pull, length, penalties, _TOL, _MAX_ITER)
         alone = gone + missing[:, None] / rest

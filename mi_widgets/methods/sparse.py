@@ -188,10 +188,12 @@ def iter_lasso(
     ratios = np.geomspace(1.0, least_penalty, n_penalties)
     store = _Store(problem, ratios, rule)
     todo, done, step = store.open_targets(), 0, 1
+    gram, right = _products(problem.columns, problem.targets[todo])
     while done < todo.size:
         some = todo[done : done + step]
         start = time.perf_counter()
-        store.add(some, _run(problem.columns, problem.targets[some], ratios, folds))
+        rows = right[done : done + some.size]
+        store.add(some, _run(problem.columns, problem.targets[some], gram, rows, ratios, folds))
         done += some.size
         if done > 1:  # the first one may have compiled something
             step = block_size((time.perf_counter() - start) / some.size, todo.size)
@@ -201,8 +203,13 @@ def iter_lasso(
 
 
 @one_thread
-def _run(columns: np.ndarray, targets: np.ndarray, ratios: np.ndarray, folds: list[np.ndarray] | None) -> Curves:
-    return validate(columns, targets, ratios, folds)
+def _products(columns: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return columns @ columns.T, targets @ columns.T
+
+
+@one_thread
+def _run(*given: Any) -> Curves:
+    return validate(*given)
 
 
 def compare_validations(
