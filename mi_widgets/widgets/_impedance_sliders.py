@@ -63,9 +63,12 @@ class Sliders(ipw.VBox):
             for name, slider in self._sliders.items():
                 slider.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
             old = self._rows.children
+            self._fitted = dict(fitted)
+            self._texts = {name: ipw.HTML(_text(*three), layout={"width": "250px"}) for name, three in fitted.items()}
             self._rows.children = [
-                _line(name, self._sliders[name], *fitted[name]) for name in fitted
-            ]  # fmt: skip
+                ipw.HBox([ipw.HTML(f"<b>{html.escape(n)}</b>", layout={"width": "58px"}), self._sliders[n], text])
+                for n, text in self._texts.items()
+            ]
         for row in old:
             for part in (*row.children, row):
                 part.close()
