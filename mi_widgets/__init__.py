@@ -7,10 +7,15 @@ __version__ = "0.1.0"
 
 # Public names and where they live; a module is imported when its name is first used.
 _LAZY = {
+    "CircuitExplorer": "mi_widgets.widgets",
     "DOSClusterer": "mi_widgets.widgets",
+    "EOSExplorer": "mi_widgets.widgets",
+    "OrientationExplorer": "mi_widgets.widgets",
     "PeakMapper": "mi_widgets.widgets",
+    "QPIExplorer": "mi_widgets.widgets",
     "SearchExplorer": "mi_widgets.widgets",
     "StructureViewer": "mi_widgets.widgets",
+    "TransmissionExplorer": "mi_widgets.widgets",
     "bo": "mi_widgets.bo",
     "datasets": "mi_widgets.datasets",
     "dos": "mi_widgets.dos",
@@ -31,10 +36,15 @@ _LAZY = {
 }
 
 __all__ = [
+    "CircuitExplorer",
     "DOSClusterer",
+    "EOSExplorer",
+    "OrientationExplorer",
     "PeakMapper",
+    "QPIExplorer",
     "SearchExplorer",
     "StructureViewer",
+    "TransmissionExplorer",
     "__version__",
     "bo",
     "datasets",

@@ -29,7 +29,7 @@ __all__ = [
     "plot_evidence",
     "plot_exchange",
     "plot_grains",
-    "plot_posterior",
+    "plot_components",
     "plot_rose",
     "plot_stereonet",
 ]
@@ -175,14 +175,13 @@ def plot_evidence(result: xr.Dataset, *, height: int = 260, title: str = "") -> 
     if not isinstance(result, xr.Dataset) or "delta_bic" not in result or result["delta_bic"].dims != ("candidate",):
         raise LabelError("plot_evidence needs the Dataset of orientation.select_orientation or select_axes.")
     names = [str(v) for v in result["candidate"].values]
-    top = max(float(np.nanmax(result["delta_bic"].values, initial=1.0)), 1.0)
     lines: list[Any] = []
-    for key, (text, color) in CRITERIA.items():
-        if key in result:
-            values = result[key].values * (2 if key == "delta_free_energy" else 1)
-            table = ([*range(len(names))], np.sqrt(np.maximum(values, 0)))
-            lines.append(hv.Curve(table, "candidate", "above", label=text).opts(color=color, line_width=2, **LINES))
-            lines.append(hv.Scatter(table, "candidate", "above").opts(color=color, size=8, **LINES))
+    top = 1.0
+    for text, color, values in evidence_lines(result):
+        table = (np.arange(len(names)), np.sqrt(np.maximum(values, 0)))
+        top = max(top, float(np.nanmax(values, initial=0.0)))
+        lines.append(hv.Curve(table, "candidate", "above", label=text).opts(color=color, line_width=2, **LINES))
+        lines.append(hv.Scatter(table, "candidate", "above").opts(color=color, size=8, **LINES))
     return hv.Overlay(lines).opts(
         hv.opts.Overlay(
             height=height, responsive=True, min_width=300, xticks=list(enumerate(names)), xlabel="model",
@@ -191,6 +190,15 @@ def plot_evidence(result: xr.Dataset, *, height: int = 260, title: str = "") -> 
             backend="bokeh", hooks=[figure_style],
         )
     )  # fmt: skip
+
+
+def evidence_lines(result: xr.Dataset) -> list[tuple[str, str, np.ndarray]]:
+    """Name, colour and values of each criterion; free energies count twice."""
+    out = []
+    for key, (text, color) in CRITERIA.items():
+        if key in result:
+            out.append((text, color, result[key].values * (2 if key == "delta_free_energy" else 1)))
+    return out
 
 
 def root_ticks(top: float) -> list[tuple[float, str]]:
@@ -262,7 +270,7 @@ def _sampled(result: xr.Dataset, candidate: str, who: str) -> xr.Dataset:
     return result.sel(candidate=candidate)
 
 
-def plot_posterior(result: xr.Dataset, candidate: str, *, height: int = 260, title: str = "") -> hv.Overlay:
+def plot_components(result: xr.Dataset, candidate: str, *, height: int = 260, title: str = "") -> hv.Overlay:
     """Draw mean axis and concentration of every component as drawn from the posterior distribution.
 
     Parameters
@@ -292,15 +300,17 @@ def plot_posterior(result: xr.Dataset, candidate: str, *, height: int = 260, tit
     >>> from mi_widgets.datasets._orientation import make_orientations
     >>> few = orientation.Sampling(n_sweeps=100)
     >>> found = orientation.free_energy(make_orientations(100).angle, candidates=["2"], sampling=few)
-    >>> [e.label for e in plot_posterior(found, "2")]
+    >>> [e.label for e in plot_components(found, "2")]
     ['component 1', 'component 2']
     """
-    one = _sampled(result, candidate, "plot_posterior")
+    one = _sampled(result, candidate, "plot_components")
     points: list[Any] = []
+    xlim, ylim = posterior_limits(one)
+    every = {n: one[f"posterior_{n}"].values for n in ("mean_axis", "concentration")}
     for k, color in enumerate(component_colors(one.sizes["component"])):
-        mean, kappa = (one[f"posterior_{n}"].isel(component=k).values for n in ("mean_axis", "concentration"))
-        if np.isfinite(mean).any():
-            use = np.isfinite(mean)
+        mean, kappa = (every[n][:, k] for n in ("mean_axis", "concentration"))
+        use = np.isfinite(mean)
+        if use.any():
             points.append(
                 hv.Scatter((mean[use], kappa[use]), "mean axis", "concentration", label=f"component {k + 1}").opts(
                     color=color, size=4, alpha=0.5, **LINES
@@ -309,5 +319,20 @@ def plot_posterior(result: xr.Dataset, candidate: str, *, height: int = 260, tit
     empty = hv.Scatter(([], []), "mean axis", "concentration", label="nothing").opts(**LINES)
     return hv.Overlay(points or [empty]).opts(
         height=height, responsive=True, min_width=300, xlabel="mean axis (°)", ylabel="concentration", show_grid=True,
-        title=plain(title), backend="bokeh", legend_position="top_right", hooks=[figure_style],
+        xlim=xlim, ylim=ylim, title=plain(title), backend="bokeh",
+        legend_position="top_right", hooks=[figure_style],
     )  # fmt: skip
+
+
+def posterior_limits(one: xr.Dataset) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Ends of both axes of the draws of one candidate."""
+    out = []
+    for name, usual in (("mean_axis", (0.0, 180.0)), ("concentration", (0.0, 1.0))):
+        values = one[f"posterior_{name}"].values
+        if np.isfinite(values).any():
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            pad = 0.05 * (high - low or 1.0)
+            out.append((low - pad, high + pad))
+        else:
+            out.append(usual)
+    return out[0], out[1]

@@ -4,21 +4,31 @@ import importlib
 from typing import Any
 
 _LAZY = {
+    "CircuitExplorer": "mi_widgets.widgets.impedance",
     "DOSClusterer": "mi_widgets.widgets.dos",
+    "EOSExplorer": "mi_widgets.widgets.eos",
     "Explorer": "mi_widgets.widgets._explorer",
+    "OrientationExplorer": "mi_widgets.widgets.orientation",
     "PeakMapper": "mi_widgets.widgets.peaks",
+    "QPIExplorer": "mi_widgets.widgets.qpi",
     "SearchExplorer": "mi_widgets.widgets.bo",
     "StructureViewer": "mi_widgets.widgets.structure",
+    "TransmissionExplorer": "mi_widgets.widgets.transmission",
     "View": "mi_widgets.widgets._view",
     "link": "mi_widgets.widgets._select",
 }
 
 __all__ = [
+    "CircuitExplorer",
     "DOSClusterer",
+    "EOSExplorer",
     "Explorer",
+    "OrientationExplorer",
     "PeakMapper",
+    "QPIExplorer",
     "SearchExplorer",
     "StructureViewer",
+    "TransmissionExplorer",
     "View",
     "link",
 ]
