@@ -27,13 +27,26 @@ class _Limit:
                     import threadpoolctl
 
                     self._controller = threadpoolctl.ThreadpoolController().select(user_api="blas")
+                _let_any_thread_limit()
                 self._held = self._controller.limit(limits=1)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._depth -= 1
             if self._depth == 0:
+                _let_any_thread_limit()  # who leaves last need not be who came first
                 self._held.restore_original_limits()
+                _let_any_thread_limit()
+
+
+def _let_any_thread_limit() -> None:
+    """From 3.8 on threadpoolctl obeys only the thread that limited first, silently: that of a page, not its worker."""
+    import threadpoolctl
+
+    controller = getattr(threadpoolctl, "OpenBLASController", None)
+    clear = getattr(controller, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 _LIMIT = _Limit()
