@@ -185,7 +185,7 @@ def profile_overlay(
         ]
     return hv.Overlay(parts).opts(
         title=plain(title), height=height, responsive=True, min_width=300, show_grid=True, hooks=[figure_style],
-        xlabel=text_of(first["q"]), ylabel="mean amplitude" + _unit(first), legend_position="top_right", **_BOKEH,
+        xlabel=text_of(first["q"]), ylabel="mean amplitude" + _unit(first), legend_position="top", **_BOKEH,
     )  # fmt: skip
 
 
@@ -256,7 +256,7 @@ def validation_overlay(found: xr.Dataset | None, title: str = "", height: int = 
     y = text_of(xr.DataArray(0, attrs={"units": units, "long_name": "error"}))
     return hv.Overlay(parts).opts(
         title=plain(title), height=height, responsive=True, min_width=300, show_grid=True, logx=True,
-        hooks=[figure_style], xlabel=x, ylabel=y, legend_position="top_left",
+        hooks=[figure_style], xlabel=x, ylabel=y, legend_position="top",
         **({} if found is not None else {"ylim": (0.5, 1.5)}), **_BOKEH,
     )  # fmt: skip
 
@@ -281,7 +281,7 @@ def validation_elements(found: xr.Dataset | None) -> tuple[hv.Element, hv.Elemen
 
 def _roomy(plot: Any, _element: Any) -> None:
     """HoloViews hook: the same room for any tick label."""
-    plot.state.min_border_left, plot.state.min_border_right = 52, 62
+    plot.state.min_border_left, plot.state.min_border_right = 46, 48
     plot.state.toolbar_location = None
     if "colorbar" in plot.handles:
         plot.handles["colorbar"].update(title=None, major_label_text_font_size="10px", major_label_text_color="#4a535c")

@@ -25,7 +25,7 @@ def radial_profile(amplitude: xr.DataArray, *, width: float | None = None) -> xr
         ``amplitude`` over qy and qx, and any others, such as penalty; of `mi_widgets.qpi.fit_lasso` or
         `mi_widgets.qpi.fourier_transform`.
     width : float, optional
-        Width of a ring (1/nm); by default the step of the q grid.
+        Width of a ring (1/nm); by default half the step of the q grid.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def radial_profile(amplitude: xr.DataArray, *, width: float | None = None) -> xr
         came = amplitude.dims if isinstance(amplitude, xr.DataArray) else type(amplitude).__name__
         raise LabelError(f"radial_profile needs the variable amplitude over qy and qx; got {came}.")
     q = np.abs(np.asarray(amplitude["qx"].values, dtype=float))
-    out = radial_average(amplitude, ("qy", "qx"), width=width or float(2 * q.min()), largest=float(q.max()), name="q")
+    out = radial_average(amplitude, ("qy", "qx"), width=width or float(q.min()), largest=float(q.max()), name="q")
     out["q"].attrs = {"units": str(amplitude["qx"].attrs["units"]), "long_name": "|q| = 2k"}
     return out
 
@@ -76,7 +76,7 @@ def fit_rings(
     start : sequence of float, optional
         Rough radii (1/nm), where the choice is not to be left to the profile.
     q_min : float, optional
-        Smaller q are left out, where drift and large areas show (1/nm); by default three steps.
+        Smaller q are left out, where drift and large areas show (1/nm); by default six steps.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def _points(profile: Any, q_min: float | None) -> tuple[np.ndarray, np.ndarray, 
         raise LabelError(f"fit_rings needs one profile over q, radial_profile(amplitude)['mean']; got {came}.")
     q, values = np.asarray(profile["q"].values, float), np.asarray(profile.values, float)
     step = float(np.median(np.diff(q))) if q.size > 1 else 1.0
-    low = 3 * step if q_min is None else float(q_min)
+    low = 6 * step if q_min is None else float(q_min)
     use = np.isfinite(values) & (q >= low)
     return q[use], values[use], step
 
@@ -192,12 +192,12 @@ def _best(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     from scipy.optimize import least_squares
 
-    low = np.append(np.tile([0.0, q[0], 0.2 * step], n), 0.0)
+    low = np.append(np.tile([0.0, q[0], 0.4 * step], n), 0.0)
     high = np.append(np.tile([10.0, q[-1], (q[-1] - q[0]) / 4], n), 2.0)
     tries = [
         _guess(q, values, places, width)
         for places in _beginnings(q, values, n, start)
-        for width in (0.7 * step, 2 * step, 6 * step)
+        for width in (step, 3 * step, 9 * step)
     ]
     best = None
     for _, guess in sorted(tries, key=lambda one: one[0])[:3]:

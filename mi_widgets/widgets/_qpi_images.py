@@ -18,8 +18,8 @@ from mi_widgets.widgets._view import View
 
 __all__ = ["PlanePanel", "SamplePanel"]
 
-_SIDE = 264  # pixels of a q image
-_MAP = 430
+_SIDE = 226  # pixels of a q image
+_MAP = 372
 _TURN = np.linspace(0, 2 * np.pi, 121)
 POINTED_COLOR = "#ffffff"
 MakeView = Callable[..., View]

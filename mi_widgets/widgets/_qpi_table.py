@@ -38,7 +38,7 @@ def verdict_text(found: xr.Dataset | None) -> str:
 
 def ring_table(fits: Mapping[str, xr.Dataset]) -> str:
     """One row for each ring of each image."""
-    heads = ("image", "ring", "radius <span class='mi-unit'>nm⁻¹</span>", "sigma <span class='mi-unit'>nm⁻¹</span>",
+    heads = ("ring", "radius <span class='mi-unit'>nm⁻¹</span>", "sigma <span class='mi-unit'>nm⁻¹</span>",
              "height / background", "contrast", "")  # fmt: skip
     rows = []
     for name, fit in fits.items():
@@ -49,12 +49,13 @@ def ring_table(fits: Mapping[str, xr.Dataset]) -> str:
             swatch = f'<i class="mi-swatch" style="background:{COLORS[name]}"></i>'
             limit = "≥ " if int(one["ratio_is_limit"]) else ""
             cells = (
-                f"{swatch}{NAMES[name]}", str(k + 1), plus_minus(float(one["position"]), float(one["position_stderr"])),
+                str(k + 1), plus_minus(float(one["position"]), float(one["position_stderr"])),
                 plus_minus(float(one["sigma"]), float(one["sigma_stderr"])), limit + _short(float(one["ratio"])),
                 _short(float(one["contrast"])), html.escape(state) if state != "ok" else "",
             )  # fmt: skip
-            rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-    head = "".join(f"<th>{h}</th>" for h in heads)
+            cells_text = "".join(f"<td>{c}</td>" for c in cells)
+            rows.append(f'<tr><th scope="row" style="text-align:left">{swatch}{NAMES[name]}</th>{cells_text}</tr>')
+    head = "<th></th>" + "".join(f"<th>{h}</th>" for h in heads)
     return (
         f'<div class="mi-scroll"><table class="mi-table"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

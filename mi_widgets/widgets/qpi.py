@@ -1,5 +1,6 @@
 """QPIExplorer: a map of standing waves, the pixels that are measured, and the rings they show."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -52,6 +53,8 @@ class QPIExplorer(Study):
         Penalty whose picture is shown; None is the chosen one.
     shown_map : str
         ``"sampled pixels"``, ``"whole map"`` or ``"waves found"``, the map of the waves of the LASSO.
+    show_rings : bool
+        Draw the fitted radii as dashed circles on the q images.
     selection : dict
         ``{"q": [distances]}`` (1/nm) that are pointed at.
 
@@ -72,6 +75,7 @@ class QPIExplorer(Study):
 
     shown_penalty = traitlets.Float(None, allow_none=True)
     shown_map = traitlets.Enum(SHOWN, SHOWN[0])
+    show_rings = traitlets.Bool(False)
 
     title, unit, run_label, data_name = "Standing waves", "parts", "Find rings", "da"
     run_tooltip = "LASSO for all penalties, cross-validation, test of sufficiency; the page stays usable"
@@ -112,6 +116,8 @@ class QPIExplorer(Study):
             more = Field(**{**vars(kinds), "options": (*kinds.options, GIVEN), "default": GIVEN})
             self.fields = (more, *(f for f in self.fields if f.name != "kind"))  # type: ignore[misc]
         self._fits: dict[str, xr.Dataset] = {}
+        self._known: dict[Any, xr.Dataset] = {}  # fits to pictures of the result, which stay while folds come in
+        self._drawn: dict[str, Any] = {}
         super().__init__(da, params=params, threaded=threaded)
 
     # ---- parameters and work -------------------------------------------------------------------------------------
@@ -163,18 +169,24 @@ class QPIExplorer(Study):
         self.map_buttons = ipw.ToggleButtons(options=SHOWN)
         self.map_buttons.add_class("mi-tabs")
         traitlets.link((self, "shown_map"), (self.map_buttons, "value"))
-        self.whole_button = ipw.Button(description="Whole map", tooltip=_WHOLE, disabled=True, layout={"width": "auto"})
+        self.whole_button = ipw.Button(
+            description="Clear region", tooltip=_WHOLE, disabled=True, layout={"width": "auto"}
+        )
         self.whole_button.on_click(self.guard(lambda _: self._controls_changed({"region": None})))
         self.slider = ipw.SelectionSlider(options=[("run first", 0.0)], disabled=True, continuous_update=True,
                                           description="λ", layout={"width": "min(420px, 100%)"})  # fmt: skip
         self.slider.style.description_width = "20px"
         self.slider.observe(self.guard(self._slid), "value")
         self.verdict, self.table = ipw.HTML(), ipw.HTML()
-        for name in ("shown_penalty", "shown_map"):
+        for name in ("shown_penalty", "shown_map", "show_rings"):
             self.observe(self.guard(lambda _: self._draw_shown()), name)
+        circles = ipw.Checkbox(description="fitted rings", indent=False, layout={"width": "auto"},
+                               tooltip="Draw the fitted radii as dashed circles on both q images")  # fmt: skip
+        traitlets.link((self, "show_rings"), (circles, "value"))
         top = beside(
-            stack("", row(self.map_buttons, self.whole_button), self.map.view), self.planes.view, shares=(1, 1.1)
-        )
+            stack("", row(self.map_buttons, self.whole_button, circles), self.map.view), self.planes.view,
+            shares=(0.9, 1.1),
+        )  # fmt: skip
         right = stack("Are the pixels enough, and which penalty?", self.verdict, self.errors.view, self.slider)
         left = stack("Mean amplitude over rings about q = 0", self.profiles.view, self.table)
         return ipw.VBox([top, beside(left, right, shares=(1.1, 1))])
@@ -237,6 +249,7 @@ class QPIExplorer(Study):
 
         found, penalty = self._fresh, None
         if found is None:
+            self._drawn.pop("lasso", None)
             self.planes.show("lasso", self._empty(), " · not run with these pixels" if self.result is not None else
                              " · press Find rings")  # fmt: skip
             self._fits.pop("lasso", None)
@@ -244,8 +257,12 @@ class QPIExplorer(Study):
             penalty = float(found["chosen_penalty"]) if self.shown_penalty is None else self.shown_penalty
             image = found["amplitude"].sel(penalty=penalty, method="nearest")
             waves = int(found["n_active"].sel(penalty=penalty, method="nearest"))
-            self.planes.show("lasso", image, f" · {waves:,} coefficients")
-            self._fits["lasso"] = self._rings(image)
+            key = (self._picture_key(), penalty, self.params["n_rings"])
+            if self._changed_picture("lasso", key):
+                self.planes.show("lasso", image, f" · {waves:,} coefficients")
+            if key not in self._known:
+                self._known = dict(list(self._known.items())[-60:]) | {key: self._rings(image)}
+            self._fits["lasso"] = self._known[key]
             with self.quiet:
                 self.slider.value = penalty
         self.errors.mark(penalty)
@@ -253,12 +270,16 @@ class QPIExplorer(Study):
         curves = {name: (fit["profile"], qpi.evaluate_rings(fit, fit["q"])) for name, fit in self._fits.items()}
         self.profiles.show(curves)
         for name in ("transform", "lasso"):
-            self.planes.rings(name, self._fits[name]["position"].values if name in self._fits else [])
+            there = self.show_rings and name in self._fits
+            self.planes.rings(name, self._fits[name]["position"].values if there else [])
         self.table.value = ring_table(self._fits)
 
     def _draw_map(self, found: xr.Dataset | None, penalty: float | None) -> None:
         from mi_widgets import qpi
 
+        waves = penalty if self.shown_map == SHOWN[2] and found is not None else None
+        if not self._changed_picture("map", (self.shown_map, waves, self._picture_key())):
+            return
         if self.shown_map == SHOWN[2] and found is not None:
             da = qpi.reconstruct_map(found.sel(penalty=penalty, method="nearest"), self.data)
             title = "map of the waves found"
@@ -268,6 +289,17 @@ class QPIExplorer(Study):
             n = int((self.sampled & np.isfinite(self.data)).sum())
             da, title = self.data.where(self.sampled), f"{n:,} of {self.data.size:,} pixels sampled"
         self.map.show(da, title)
+
+    def _picture_key(self) -> str:
+        """What a picture depends on, besides its penalty."""
+        return json.dumps([self.params[n] for n in (*SAMPLING, *PLANE, "n_penalties")])
+
+    def _changed_picture(self, name: str, key: Any) -> bool:
+        """Whether a picture is another than the one that is drawn; sending it again costs a quarter of a megabyte."""
+        if self._drawn.get(name) == key:
+            return False
+        self._drawn[name] = key
+        return True
 
     def _draw_selection(self) -> None:
         self.planes.point(self.selection["q"])
