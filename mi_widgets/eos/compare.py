@@ -101,7 +101,8 @@ def iter_compare(
     Yields
     ------
     Part
-        After each candidate; ``result`` is the comparison so far, ``index`` the name of the candidate.
+        After each candidate; ``result`` is the comparison so far, None while all have failed, ``index`` the name of
+        the candidate.
 
     Raises
     ------
@@ -129,13 +130,11 @@ def iter_compare(
             fits[name] = error
             if len(fits) == len(calls) and all(isinstance(f, DataError) for f in fits.values()):
                 raise
-        whole = _together(fits, list(calls))
-        yield Part(
-            len(fits),
-            len(calls),
-            finish(whole, "compare_eos", "Equations of state compared", history, of=ds.attrs),
-            name,
-        )
+        whole = None
+        if any(isinstance(f, xr.Dataset) for f in fits.values()):
+            title = "Equations of state compared"
+            whole = finish(_together(fits, list(calls)), "compare_eos", title, history, of=ds.attrs)
+        yield Part(len(fits), len(calls), whole, name)
 
 
 def compare_curves(
@@ -242,7 +241,7 @@ def _calls(
 def _together(fits: Mapping[str, xr.Dataset | DataError], names: list[str]) -> xr.Dataset:
     """One Dataset over ``candidate`` from fits that have different parameters; those to come are not_run."""
     done = {name: f for name, f in fits.items() if isinstance(f, xr.Dataset)}
-    first = next(iter(done.values()), None)
+    first = next(iter(done.values()))
     columns: dict[str, Any] = {}
     coords: dict[str, Any] = {"candidate": ("candidate", names, {"long_name": "candidate"})}
     for key, text in (("form", "form"), ("thermal", "thermal part"), ("remarks", "what to know about the fit")):
@@ -254,8 +253,6 @@ def _together(fits: Mapping[str, xr.Dataset | DataError], names: list[str]) -> x
     columns["status"] = (
         "candidate", np.array(codes, dtype="int8"), {"units": "1", "long_name": "status of the fit", **flags}
     )  # fmt: skip
-    if first is None:
-        return xr.Dataset(columns, coords=coords)
     free = {str(p) for f in done.values() for p in f["parameter"].values}
     parameters = [name for name in LONG_NAMES if name in free]
     template: dict[str, xr.DataArray] = {}

@@ -13,8 +13,8 @@ from mi_widgets.widgets._table import plus_minus
 __all__ = ["COLUMNS", "about_draws", "about_point", "about_profile", "about_yours", "columns_for", "note", "rows"]
 
 _SHOWN = ("k0", "k0_prime", "v0", "gamma0")
-SIGNS = {"v0": "V₀", "k0": "K₀", "k0_prime": "K₀′", "k0_double_prime": "K₀″", "gamma0": "γ₀", "theta0": "θ₀", "e0": "E₀",
-         "pressure_scale": "scale error"}  # fmt: skip
+SIGNS = {"v0": "V₀", "k0": "K₀", "k0_prime": "K₀′", "k0_double_prime": "K₀″", "gamma0": "γ₀", "theta0": "θ₀",
+         "e0": "E₀", "pressure_scale": "scale error"}  # fmt: skip
 _TITLES = {"v0": "V₀", "k0": "K₀ (GPa)", "k0_prime": "K₀′", "gamma0": "γ₀"}
 COLUMNS: list[dict[str, Any]] = [
     {"title": "form", "tip": "Click: draw this form", "left": True},

@@ -177,8 +177,8 @@ class EOSExplorer(Study):
             forms_apart=self._places["forms"],
             posterior=ipw.VBox([row(sample, *self._take_controls("n_steps")),
                                 beside(self._places["posterior"], self._about_draws)]),
-            depth_profile=ipw.VBox([row(*self._take_controls("region", "start_temperature", "path")), self._about_profile,
-                              self._places["profile"]]),
+            depth_profile=ipw.VBox([row(*self._take_controls("region", "start_temperature", "path")),
+                                    self._about_profile, self._places["profile"]]),
         )  # fmt: skip
         self._tabs.buttons.observe(self.guard(lambda _: self._draw_tab()), "value")
         self._draw_texts()
