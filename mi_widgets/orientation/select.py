@@ -13,7 +13,7 @@ from mi_widgets.orientation._candidates import Candidate, named
 from mi_widgets.orientation._check import Angles, grouped, prepare, whole
 from mi_widgets.orientation._dataset import Found, attributes, judge, mixture_dataset, too_few
 from mi_widgets.orientation._em import Mixture, fit_mixture
-from mi_widgets.orientation._evidence_dataset import evidence_dataset
+from mi_widgets.orientation._evidence_dataset import SAMPLING_STATUS, evidence_dataset
 from mi_widgets.orientation._groups import over_groups
 from mi_widgets.orientation.evidence import Sampling, sample, seed_of
 from mi_widgets.runs import Part, Progress, collect
@@ -205,6 +205,8 @@ def _iterate(
         out = mixture_dataset(found, angles, source)
         if sampling is not None:
             more = evidence_dataset(candidates, fits, samples, angles, sampling.n_runs, sampling.n_replicas)
+            waiting = np.array([f.status == "not_run" for f in found])
+            more["sampling_status"][waiting] = SAMPLING_STATUS.index("not_run")
             out = out.merge(more, compat="no_conflicts", join="exact", combine_attrs="override").assign_attrs(
                 more.attrs
             )

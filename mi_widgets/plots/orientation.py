@@ -26,10 +26,10 @@ from mi_widgets.plots._orientation_rose import (
 from mi_widgets.plots._style import FIT_COLOR, figure_style, plain
 
 __all__ = [
+    "plot_components",
     "plot_evidence",
     "plot_exchange",
     "plot_grains",
-    "plot_components",
     "plot_rose",
     "plot_stereonet",
 ]

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import holoviews as hv
 import ipywidgets as ipw
 import numpy as np
 import xarray as xr
 
 from mi_widgets import orientation
 from mi_widgets.errors import LabelError
-from mi_widgets.plots._style import figure_style
-from mi_widgets.plots.orientation import plot_evidence, plot_exchange, plot_posterior
 from mi_widgets.runs import Part
+from mi_widgets.widgets._orientation_curves import CurvesPanel, draw_evidence, draw_exchange, draw_posterior
 from mi_widgets.widgets._orientation_grains import GrainsPanel
 from mi_widgets.widgets._orientation_rose import RosePanel
 from mi_widgets.widgets._orientation_tables import COMPONENT_COLUMNS, MODEL_COLUMNS, component_rows, model_rows
@@ -22,7 +20,7 @@ from mi_widgets.widgets._warned import warned
 
 __all__ = ["OrientationExplorer"]
 
-#: Widths of sectors (degree), the first that fits the rounding of the angles is the default.
+#: Widths of sectors (degree); the first that fits the rounding of the angles is the default.
 WIDTHS = (10.0, 15.0, 20.0, 30.0, 5.0, 6.0, 3.0, 2.0, 1.0)
 
 
@@ -86,6 +84,7 @@ class OrientationExplorer(Study):
             angles = data["angle"].assign_attrs(title=data.attrs.get("title", ""))
         self._roses: dict[Any, xr.Dataset] = {}
         self._drawn: tuple[Any, ...] = ()
+        self._tabled: xr.Dataset | None = None
         with warned() as texts:
             first = orientation.rose(angles, width=180.0)  # refuses what cannot be used
             self._labels = np.asarray(first["grain"].values)
@@ -97,21 +96,23 @@ class OrientationExplorer(Study):
     def _make_page(self) -> ipw.Widget:
         self.rose = RosePanel(self.view, self._sector_picked)
         self.chosen_text = ipw.HTML()
+        self.chosen_text.add_class("mi-rose-text")
         self.models = RowTable(MODEL_COLUMNS, self._model_picked)
         self.components = RowTable(COMPONENT_COLUMNS, self._component_picked)
-        self.evidence = self.view("evidence", _empty("model", "above the best"))
-        self.exchange = self.view("exchange", _empty("inverse temperature", "exchange rate"))
-        self.posterior = self.view("posterior", _empty("mean axis (°)", "concentration"))
+        self.evidence = CurvesPanel(self.view, "evidence", ("model", "above the best (root scale)"))
+        self.exchange = CurvesPanel(self.view, "exchange", ("inverse temperature", "exchange rate"), logx=True)
+        self.posterior = CurvesPanel(self.view, "posterior", ("mean axis (°)", "concentration"))
         pictures: dict[str, ipw.Widget] = {}
         self.section = None
         if {"x", "y"} <= set(self.data.coords):
             self.section = GrainsPanel(self.view, self.data, self._grains_picked)
             pictures["section"] = self.section.view
-        pictures |= {"evidence": self.evidence, "exchange": self.exchange, "posterior": self.posterior}
+        more = {"evidence": self.evidence, "exchange": self.exchange, "posterior": self.posterior}
+        pictures |= {name: panel.view for name, panel in more.items()}
         self.pictures = tabs(**pictures)
         left = stack("", self.rose.view, self.chosen_text)
         tables = beside(stack("Models", self.models), stack("Components of the model shown", self.components))
-        page = ipw.VBox([beside(left, self.pictures, shares=(0.9, 1.3)), tables])
+        page = ipw.VBox([beside(left, self.pictures, shares=(1.0, 1.25)), tables])
         page.add_class("mi-orientation")
         return page
 
@@ -175,10 +176,11 @@ class OrientationExplorer(Study):
         if self.result is None or "candidate" not in self.result.dims:
             self.models.rows = self.components.rows = []
             self.models.note = "Compare fits every model; a click on a row shows it."
-        else:
+        elif self.result is not self._tabled:  # parts of one candidate bring the same result
             self.models.rows = model_rows(self.result)
             self.models.note = "★ chosen · a click shows a model in every picture"
-            self._show(self.evidence, plot_evidence(self.result, height=340), self.result)
+            draw_evidence(self.evidence, self.result)
+        self._tabled = self.result
         self._draw_model()
 
     def _draw_params(self, changed: tuple[str, ...]) -> None:
@@ -213,22 +215,18 @@ class OrientationExplorer(Study):
                 self.section.show(self._degrees, params["north"], member)
             self.components.rows = [] if one is None else component_rows(one)
             self.components.note = "" if one is None else f"model {name}"
-            self._draw_sampling(name)
+            self._draw_sampling(one, name)
         if result is not None and name:
             self.models.chosen = [int(np.flatnonzero(result["candidate"].values == name)[0])]
         self._draw_chosen(rose, one)
 
-    def _draw_sampling(self, name: str) -> None:
-        if self.result is None or "exchange_rate" not in self.result or not name:
+    def _draw_sampling(self, one: xr.Dataset | None, name: str) -> None:
+        if one is None or "exchange_rate" not in one:
+            for panel in (self.exchange, self.posterior):
+                panel.show((), (), None, None, [], "Tick free energies, then Compare")
             return
-        title = f"model {name}"
-        self._show(self.exchange, plot_exchange(self.result, name, height=340, title=title), self.result, name)
-        self._show(self.posterior, plot_posterior(self.result, name, height=340, title=title), self.result, name)
-
-    def _show(self, view: Any, element: Any, *key: Any) -> None:
-        if getattr(view, "mi_key", None) != tuple(map(id, key)):
-            view.mi_key = tuple(map(id, key))
-            view.show(element)
+        draw_exchange(self.exchange, one, name)
+        draw_posterior(self.posterior, one, name)
 
     def _draw_chosen(self, rose: xr.Dataset, one: xr.Dataset | None) -> None:
         chosen = np.isin(self._labels, self.selection.get("grain", []))
@@ -290,10 +288,3 @@ class OrientationExplorer(Study):
             member = self.result["member"].sel(candidate=self.shown).values
             with self.lock:
                 self._pick(np.flatnonzero(member == number), add)
-
-
-def _empty(x: str, y: str) -> Any:
-    return hv.Curve([], x, y, label="empty").opts(
-        height=340, responsive=True, min_width=300, show_grid=True, backend="bokeh", hooks=[figure_style],
-        xlim=(0, 1), ylim=(0, 1), title="Compare with free energies first" if x != "model" else "Compare first",
-    )  # fmt: skip
