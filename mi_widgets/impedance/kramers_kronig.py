@@ -15,6 +15,8 @@ __all__ = ["kramers_kronig"]
 STATUS = ("consistent", "inconsistent", "no_data")
 #: Correlation of neighbouring residuals, in standard deviations, that noise hardly ever gives.
 SCORE_LIMIT = 3.5
+#: Residuals over the modulus that no instrument's own errors stay below for sure.
+TOLERANCE = 2e-3
 MU_LIMIT = 0.85
 PER_POINT, MOST, LEAST_POINTS = 0.7, 70, 10
 REFERENCES = (
@@ -24,7 +26,11 @@ REFERENCES = (
 
 
 def kramers_kronig(
-    data: xr.Dataset | xr.DataArray, *, n_elements: int | str = "auto", score_limit: float = SCORE_LIMIT
+    data: xr.Dataset | xr.DataArray,
+    *,
+    n_elements: int | str = "auto",
+    score_limit: float = SCORE_LIMIT,
+    tolerance: float = TOLERANCE,
 ) -> xr.Dataset:
     r"""Test spectra by the relations of Kramers and Kronig (linear test).
 
@@ -45,6 +51,9 @@ def kramers_kronig(
         0.85, as Schönleber has it: fewer, so that sharp spectra may be called inconsistent.
     score_limit : float
         Score above which a spectrum is called inconsistent.
+    tolerance : float
+        Residuals over the modulus (root mean square) below which it is called consistent whatever the score: errors of
+        calibration hang together as well.
 
     Returns
     -------
@@ -61,7 +70,8 @@ def kramers_kronig(
     Raises
     ------
     ParameterError
-        `n_elements` is no number from 3 on nor ``"auto"`` or ``"mu"``; `score_limit` is not above zero.
+        `n_elements` is no number from 3 on nor ``"auto"`` or ``"mu"``; `score_limit` is not above zero, `tolerance`
+        negative.
     LabelError, DataError
         As in `fit_circuit`.
 
@@ -89,12 +99,14 @@ def kramers_kronig(
         raise ParameterError(f"{who}: n_elements must be 'auto', 'mu' or a number from 3 to 500; got {n_elements!r}.")
     if not (isinstance(score_limit, int | float) and np.isfinite(score_limit) and score_limit > 0):
         raise ParameterError(f"{who}: score_limit must be a number above zero; got {score_limit!r}.")
+    if not (isinstance(tolerance, int | float) and np.isfinite(tolerance) and tolerance >= 0):
+        raise ParameterError(f"{who}: tolerance must be zero or more, such as 0.002; got {tolerance!r}.")
     spectra = check_spectra(data, who=who)
     require_points(spectra, 2 * LEAST_POINTS - 3, who=who, what="the test")
-    return _dataset(spectra, n_elements, float(score_limit))
+    return _dataset(spectra, n_elements, float(score_limit), float(tolerance))
 
 
-def _dataset(spectra: Spectra, n_elements: int | str, limit: float) -> xr.Dataset:
+def _dataset(spectra: Spectra, n_elements: int | str, limit: float, tolerance: float) -> xr.Dataset:
     rows = len(spectra.z)
     fitted = np.full(spectra.z.shape, np.nan, dtype=complex)
     score, rms, mu = (np.full(rows, np.nan) for _ in range(3))
@@ -107,7 +119,7 @@ def _dataset(spectra: Spectra, n_elements: int | str, limit: float) -> xr.Datase
         number[row] = _elements(n_elements, omega, z)
         found = examine_row(omega, z, int(number[row]))
         fitted[row, at], score[row], rms[row], mu[row] = found.fitted, found.score, found.residual_rms, found.mu
-        status[row] = int(found.score > limit)
+        status[row] = int(found.score > limit and found.residual_rms > tolerance)
     table: dict[str, tuple[np.ndarray, str]] = {
         "score": (score, "correlation of neighbouring residuals (standard deviations)"),
         "relative_rms": (rms, "rms of residual over modulus, per degree of freedom"),
@@ -123,7 +135,7 @@ def _dataset(spectra: Spectra, n_elements: int | str, limit: float) -> xr.Datase
     })  # fmt: skip
     out |= curve_variables(fitted, spectra)
     ds = xr.Dataset(out, {**spectra.coords, "frequency": spectra.frequency})
-    called = {"n_elements": n_elements, "score_limit": limit}
+    called = {"n_elements": n_elements, "score_limit": limit, "tolerance": tolerance}
     return finish(ds, "kramers_kronig", "Kramers-Kronig test", called, spectra, REFERENCES)
 
 

@@ -374,6 +374,8 @@ def _complex(data: Any) -> xr.DataArray:
 
 
 def _unit(data: Any) -> str:
+    """Unit of the impedance of what is one spectrum."""
+    _complex(data)
     if isinstance(data, xr.Dataset):
         part = data["impedance_real"] if "impedance_real" in data else data["fitted_real"]
         return str(part.attrs.get("units", "ohm"))

@@ -244,7 +244,8 @@ class CircuitExplorer(Study):
             chip, kind = "Kramers-Kronig: too few points", "cancelled"
         else:
             tip = (
-                f"Correlation of neighbouring residuals {float(found.score):.1f} standard deviations; noise gives 0 ± 1"
+                f"Residuals {100 * float(found.relative_rms):.2g} % of the modulus; their correlation from point to "
+                f"point is {float(found.score):.1f} standard deviations, noise alone gives 0 ± 1"
             )
             good = int(found["status"]) == 0
             chip = f"Kramers-Kronig: {'consistent' if good else 'inconsistent, the cell drifted?'}"

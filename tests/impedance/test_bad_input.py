@@ -136,7 +136,7 @@ def test_too_many_parameters_are_flagged_among_others() -> None:
     assert found.weight.values.tolist() == [1.0, 0.0]
 
 
-@pytest.mark.parametrize("options", [{"n_elements": 2}, {"n_elements": "many"}, {"score_limit": 0.0}])
+@pytest.mark.parametrize("options", [{"n_elements": 2}, {"n_elements": "many"}, {"score_limit": 0.0}, {"tolerance": -1.0}])
 def test_options_of_the_test(options: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
         impedance.kramers_kronig(_data(), **options)

@@ -50,6 +50,12 @@ def test_chain_itself_is_fitted_exactly() -> None:
     assert int(found.status) == 0
 
 
+def test_small_systematic_errors_pass_and_can_be_asked_for() -> None:
+    ds = make_impedance(TRUTHS[4], drift=0.01, noise=1e-5)
+    assert int(impedance.kramers_kronig(ds).status) == 0
+    assert int(impedance.kramers_kronig(ds, tolerance=0.0).status) == 1
+
+
 def test_series_mu_and_file(tmp_path: Path) -> None:
     ds = make_impedance("R-p(R,C)", {"R1": [100.0, 120.0, 140.0]}, seed=6)
     ds["impedance_real"][1] = np.nan
