@@ -66,7 +66,7 @@ def main():
         sent.clear()
 
         def what_if(k, app=app, low=low, high=high):
-            app.candidate.slider.value = low + (high - low) * (k + 0.5) / (REPEATS + 1)
+            app.candidate.slider.value = low + int((high - low) * (k + 0.5) / (REPEATS + 1))
 
         print("  slider -> what-if drawn           ", timed(what_if))
         text, binary = (sum(s[i] for s in sent) / max(len(sent), 1) for i in (0, 1))

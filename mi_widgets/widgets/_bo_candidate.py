@@ -66,7 +66,7 @@ class CandidatePanel(ipw.VBox):
         on_pick: Callable[[int, bool], None],
         actions: dict[str, Callable[[], None]],
     ) -> None:
-        self._quiet, self._on_typed, self._tell, self._shown = Quiet(), guard(on_typed), guard(actions["tell"]), 0.0
+        self._quiet, self._on_typed, self._tell, self._shown = Quiet(), guard(on_typed), guard(actions["tell"]), 0
         self.title = ipw.HTML("")
         self.title.add_class("mi-bo-title")
         self.features = ipw.HTML("")
@@ -76,9 +76,10 @@ class CandidatePanel(ipw.VBox):
         self.texts = [ipw.Text("", placeholder="value ± error", layout={"width": "136px"}, tooltip=(
             "What came out; Enter tells it. While it is typed, the map shows what would be believed"))
             for _ in objectives]  # fmt: skip
-        self.slider = ipw.FloatSlider(value=0.0, min=-1.0, max=1.0, step=0.01, readout=False, tooltip=(
+        self.slider = ipw.IntSlider(value=_STEPS // 2, min=0, max=_STEPS, readout=False, tooltip=(
             "What if it came out as …: move, and the map shows what would be believed then. Nothing is told"),
             layout={"width": "190px"})  # fmt: skip
+        self._ends = (-1.0, 1.0)  # the page's own slider has whole steps: it rounds and clips what it gets
         for text in self.texts:
             text.observe(self._typed, "value")
             text.on_msg(self._entered)
@@ -125,18 +126,24 @@ class CandidatePanel(ipw.VBox):
             value = read_number(re.split("±|\\+/?-", self.texts[0].value)[0], "value")
         except ParameterError:
             value = None
-        if value is not None and self.slider.min <= value <= self.slider.max:
-            with self._quiet:
-                self.slider.value = self._shown = value
+        if value is not None:
+            self._put(value)
         self._on_typed()
 
     def _slid(self, change: Any) -> None:
-        if self._quiet or abs(change["new"] - self._shown) < 0.5 * self.slider.step:
+        if self._quiet or change["new"] == self._shown:
             return
         self._shown = change["new"]
-        digits = max(0, 1 - int(np.floor(np.log10(max(self.slider.step, 1e-300)))))
-        self.fill([f"{change['new']:.{min(digits, 12)}f}"])
+        low, high = self._ends
+        digits = max(0, 1 - int(np.floor(np.log10((high - low) / _STEPS))))
+        self.fill([f"{low + (high - low) * self._shown / _STEPS:.{min(digits, 12)}f}"])
         self._on_typed()
+
+    def _put(self, value: float) -> None:
+        """Put the slider to the stop that is nearest to a value."""
+        low, high = self._ends
+        with self._quiet:
+            self._shown = self.slider.value = int(np.clip(round(_STEPS * (value - low) / (high - low)), 0, _STEPS))
 
     def _entered(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("event") == "submit":
@@ -185,17 +192,9 @@ class CandidatePanel(ipw.VBox):
         if not (np.isfinite([low, high, value]).all() and high > low):
             self.slider.disabled = True
             return
-        step = float(10.0 ** np.floor(np.log10((high - low) / _STEPS)))
-        low, high = step * np.floor(low / step), step * np.ceil(high / step)
-        value = float(np.clip(low + step * round((value - low) / step), low, high))
-        self._shown = value  # the page rounds what it gets, and tells so
-        with self._quiet, self.slider.hold_sync():
-            self.slider.disabled = False
-            if low > self.slider.max:
-                self.slider.max, self.slider.min = high, low
-            else:
-                self.slider.min, self.slider.max = low, high
-            self.slider.step, self.slider.value = step, value
+        self._ends = (low, high)
+        self.slider.disabled = False
+        self._put(value)
 
     def _display(self, **shown: bool) -> None:
         rows = {"body": self.body, "value": self.value_row, "actions": self.action_row, "group": self.group_row}

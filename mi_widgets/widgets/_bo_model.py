@@ -156,7 +156,7 @@ class ModelPanel(ipw.VBox):
         if app.worker.running:
             self.chance.value = '<span class="mi-sizes">while a run goes on, this is not computed</span>'
             return
-        chance = app.search.probability_of_better(app.delta)
+        chance = app.search.probability_of_better(app.delta, n_samples=1000)
         text = "less than 0.1 %" if chance < 0.001 else f"{100 * chance:.1f} %"
         self.chance.value = f"<b>{text}</b> chance that a candidate not told yet is better than the best by that much"
 
