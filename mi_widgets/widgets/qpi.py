@@ -184,7 +184,7 @@ class QPIExplorer(Study):
                                tooltip="Draw the fitted radii as dashed circles on both q images")  # fmt: skip
         traitlets.link((self, "show_rings"), (circles, "value"))
         top = beside(
-            stack("", row(self.map_buttons, self.whole_button, circles), self.map.view), self.planes.view,
+            stack("", row(self.map_buttons, self.whole_button), self.map.view), stack("", circles, self.planes.view),
             shares=(0.9, 1.1),
         )  # fmt: skip
         right = stack("Are the pixels enough, and which penalty?", self.verdict, self.errors.view, self.slider)
@@ -250,7 +250,7 @@ class QPIExplorer(Study):
         found, penalty = self._fresh, None
         if found is None:
             self._drawn.pop("lasso", None)
-            self.planes.show("lasso", self._empty(), " · not run with these pixels" if self.result is not None else
+            self.planes.show("lasso", self._empty(), " · not run yet" if self.result is not None else
                              " · press Find rings")  # fmt: skip
             self._fits.pop("lasso", None)
         else:
