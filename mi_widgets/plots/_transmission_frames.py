@@ -108,7 +108,7 @@ def heat_options(rows: HeatRows, limits: tuple[float, float], title: str, height
     centres = [(a + b) / 2 for a, b in zip(rows.edges, rows.edges[1:], strict=False)]
     ticks = [(c, plain(n)) for c, n in zip(centres, rows.names, strict=True)]
     return {
-        "cmap": list(palette(name="RdBu_r")), "clim": limits, "colorbar": True, "yticks": ticks, "invert_yaxis": True,
+        "cmap": list(palette(True)), "clim": limits, "colorbar": True, "yticks": ticks, "invert_yaxis": True,
         "height": height, "responsive": True, "min_width": 320, "title": plain(title), "ylabel": "",
         "hooks": [figure_style, _no_grid], "clipping_colors": {"NaN": "#dfe3e7"}, "backend": "bokeh",
     }  # fmt: skip

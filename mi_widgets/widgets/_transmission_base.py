@@ -43,6 +43,8 @@ class TransmissionBase(Study):
     viewer: StructureViewer | None = None
     _found: dict[tuple[int, str], xr.Dataset] = {}  # noqa: RUF012 - replaced, never changed in place
     _strongest: list[str] = []  # noqa: RUF012
+    _drawn: dict[str, Any] = {}  # noqa: RUF012
+    _version = 0  # of the result
 
     def _clusters_of(self, params: Mapping[str, Any]) -> xr.Dataset:
         raise NotImplementedError
@@ -84,7 +86,7 @@ class TransmissionBase(Study):
     # ---- the page ------------------------------------------------------------------------------------------
 
     def _page(self) -> ipw.Widget:
-        self._found, self._compared = {}, {}
+        self._found, self._compared, self._drawn = {}, {}, {}
         energy, variables = self.data["energy"], self.data["variable"]
         self.spectra = SpectraPanel(self.view, energy, self.guard(self._spectrum_picked))
         self.scores = ScorePanel(self.view, self.data.sizes["junction"], self.guard(self._junction_picked))
@@ -104,12 +106,11 @@ class TransmissionBase(Study):
         return ipw.VBox([
             beside(stack("Spectra: mean and band from 10 to 90 % of each cluster", self.spectra.view),
                    stack("Junctions: their principal components", self.scores.view), shares=(1.25, 1.0)),
-            self.cluster_table,
-            self.chosen,
+            beside(self.cluster_table, self.chosen, shares=(1.0, 1.0)),
             beside(ipw.VBox([self.heading, self.heat.view]),
                    ipw.VBox([self.beta.view, self.errors.view, row(self.compare_button)]), shares=(1.25, 1.0)),
             beside(self._structure_part(), stack("Strongest variables of the cluster", self.variable_table),
-                   shares=(1.0, 1.0)),
+                   shares=(0.85, 1.15)),
         ])  # fmt: skip
 
     def _structure_part(self) -> ipw.Widget:
@@ -119,6 +120,8 @@ class TransmissionBase(Study):
             return stack("Junction", ipw.HTML('<div class="mi-hint">The data hold no positions of atoms.</div>'))
         self.viewer = StructureViewer(atoms, params={"height": 340, "view": "front"}, threaded=False)
         self.lock.share(self.viewer.lock)
+        self.viewer.message.layout.min_height = "0"
+        self.viewer.observe(self.guard(self._frame_shown), "selection")
         return ipw.VBox([self.junction_text, self.viewer.message, self.viewer.panel])
 
     def close(self) -> None:
@@ -132,8 +135,7 @@ class TransmissionBase(Study):
     def _choose_cluster(self, k: int) -> None:
         """Choose a cluster, and a junction out of it."""
         labels = self.clusters["cluster"].values
-        names = self.data["junction"].values if "junction" in self.data.coords else np.arange(labels.size)
-        inside = names[labels == k].tolist()
+        inside = self.data["junction"].values[labels == k].tolist()
         new = {"cluster_label": [k]}
         if inside and self._first("junction") not in inside:
             new["junction"] = inside[:1]
@@ -152,6 +154,12 @@ class TransmissionBase(Study):
         k = int(self.clusters["cluster"].values[position])
         if k >= 0:
             self.selection = dict(self.selection) | {"cluster_label": [k]}
+
+    def _frame_shown(self, change: Any) -> None:
+        """The player of the viewer has gone to another junction."""
+        frame = change["new"].get("frame")
+        if frame is not None and frame != change["old"].get("frame") and frame != self._first("junction"):
+            self.point("junction", [frame])
 
     def _heat_picked(self, position: int, energy: float) -> None:
         name = self.data["variable"].values[position].item()
@@ -180,6 +188,7 @@ class TransmissionBase(Study):
         self._draw_selection()
 
     def _draw_result(self) -> None:
+        self._version += 1
         if self.result is not None and self._first("energy") is None:
             energies = self.result["energy"].values
             self.selection = dict(self.selection) | {"energy": [float(energies[np.argmin(np.abs(energies))])]}
@@ -205,7 +214,18 @@ class TransmissionBase(Study):
             rows.append({"id": k, "cells": cells, "color": cluster_color(k), "name": name})
         self.cluster_table.rows = rows
 
+    def _is_new(self, what: str, *state: Any) -> bool:
+        """Whether something has to be drawn again: where this it shows has changed."""
+        old, self._drawn[what] = self._drawn.get(what), state
+        return old != state
+
     def _draw_strongest(self, k: int | None) -> None:
+        if self._is_new("strongest", self._version, k):
+            self._fill_strongest(k)
+        name = self._first("variable")
+        self.variable_table.chosen = [self._strongest.index(name)] if name in self._strongest else []
+
+    def _fill_strongest(self, k: int | None) -> None:
         self._strongest, rows = [], []
         if self.result is not None and k is not None:
             table = transmission.rank_variables(self.result, cluster=k, n_most=_N_STRONGEST)
@@ -216,8 +236,6 @@ class TransmissionBase(Study):
                 rows.append({"id": i, "cells": cells})
         self.variable_table.rows = rows
         self.variable_table.note = "" if rows else "Nothing yet: start the run."
-        name = self._first("variable")
-        self.variable_table.chosen = [self._strongest.index(name)] if name in self._strongest else []
 
     def _draw_selection(self) -> None:
         k, energy, name = self._known_cluster(), self.energy, self._first("variable")
@@ -233,12 +251,16 @@ class TransmissionBase(Study):
             f'<span class="mi-heading">What drives cluster {0 if self.cluster is None else self.cluster}: {unit} for a '
             "rise by one standard deviation</span>"
         )
-        self.heat.show(None if k is None or beta is None else beta.sel(cluster_label=k), "")
+        if self._is_new("heat", self._version, k):
+            self.heat.show(None if k is None or beta is None else beta.sel(cluster_label=k), "")
         place = None if name is None else int(np.flatnonzero(self.data["variable"].values == name)[0])
         self.heat.mark(place, energy)
-        self.beta.show(None if beta is None or name is None else beta.sel(variable=name), name or "no variable chosen")
+        if self._is_new("beta", self._version, name):
+            text = name or "no variable chosen"
+            self.beta.show(None if beta is None or name is None else beta.sel(variable=name), text)
         self.beta.mark(energy, self.cluster)
-        self._draw_errors(k, energy)
+        if self._is_new("errors", self._version, k, energy, len(self._compared)):
+            self._draw_errors(k, energy)
         self._draw_junction(name, place)
         self.chosen.value = self._chosen_text(k, energy, name, place)
 
@@ -255,6 +277,7 @@ class TransmissionBase(Study):
             more = self._compared.get((k, round(energy, 9)))
             if more is not None:
                 found = {str(w): more.sel(validation=w) for w in more["validation"].values}
+                title += ", lowest errors"
         self.errors.show(found, title)
         self.compare_button.disabled = not found
 

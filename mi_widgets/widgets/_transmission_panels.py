@@ -31,7 +31,7 @@ from mi_widgets.widgets._view import View
 
 __all__ = ["MOST_CLUSTERS", "MOST_PICKED", "BetaPanel", "ErrorPanel", "HeatPanel", "ScorePanel", "SpectraPanel"]
 
-MOST_CLUSTERS, MOST_PICKED = 12, 4
+MOST_CLUSTERS, MOST_PICKED = 8, 4
 _PICK_COLOR = "#111111"
 _DASHES = ("solid", "dashed", "dotted", "dotdash")
 MakeView = Callable[..., View]
@@ -69,17 +69,21 @@ class _Lines:
         figure = view.figure("frame")
         empty = _nothing(self._x.size)
         lines = {f"m{k}": empty for k in range(MOST_CLUSTERS)}
-        bands = {f"{e}{k}": empty for k in range(MOST_CLUSTERS) for e in "lh"}
-        first = figure.varea("x", "l0", "h0", source={"x": self._x, **bands}, fill_alpha=0.0)
         second = figure.line("x", "m0", source={"x": self._x, **lines}, line_alpha=0.0)
-        third = figure.line("x", "p0", source={"x": self._x, **{f"p{k}": empty for k in range(max(1, self._n_picked))}},
-                            line_alpha=0.0)  # fmt: skip
-        for label, renderer in (("bands", first), ("means", second), ("picked", third)):
-            view.add(label, figure, renderer)
-        self._areas = [
-            figure.varea("x", f"l{k}", f"h{k}", source=first.data_source, fill_color=cluster_color(k), fill_alpha=0.2)
-            for k in range(MOST_CLUSTERS)
-        ]
+        view.add("means", figure, second)
+        self._areas: list[Any] = []
+        if self._n_picked:
+            bands = {f"{e}{k}": empty for k in range(MOST_CLUSTERS) for e in "lh"}
+            first = figure.varea("x", "l0", "h0", source={"x": self._x, **bands}, fill_alpha=0.0)
+            picked = {f"p{k}": empty for k in range(self._n_picked)}
+            third = figure.line("x", "p0", source={"x": self._x, **picked}, line_alpha=0.0)
+            view.add("bands", figure, first)
+            view.add("picked", figure, third)
+            self._areas = [
+                figure.varea("x", f"l{k}", f"h{k}", source=first.data_source, fill_color=cluster_color(k),
+                             fill_alpha=0.2)
+                for k in range(MOST_CLUSTERS)
+            ]  # fmt: skip
         self._curves = [
             figure.line("x", f"m{k}", source=second.data_source, line_color=cluster_color(k), line_width=2)
             for k in range(MOST_CLUSTERS)
@@ -99,11 +103,12 @@ class _Lines:
         """Line at an energy; the other clusters step back."""
         with self.view.lock:
             self._energy.update(visible=energy is not None, location=0.0 if energy is None else energy)
-            for k, (area, line) in enumerate(zip(self._areas, self._curves, strict=True)):
+            for k, line in enumerate(self._curves):
                 faint = cluster is not None and k != cluster
                 if faint != (line.glyph.line_alpha < 1):
                     line.glyph.line_alpha = 0.35 if faint else 1.0
-                    area.glyph.fill_alpha = 0.08 if faint else 0.2
+                    if self._areas:
+                        self._areas[k].glyph.fill_alpha = 0.08 if faint else 0.2
 
 
 class SpectraPanel(_Lines):
@@ -175,7 +180,7 @@ class BetaPanel(_Lines):
 
     def __init__(self, make_view: MakeView, energy: xr.DataArray, on_energy: Callable[[float], None]) -> None:
         self._on_energy = on_energy
-        frame = curve_axes(energy, "coefficient per standard deviation", (-1.0, 1.0), logy=False, height=190)
+        frame = curve_axes(energy, "coefficient", (-1.0, 1.0), logy=False, height=190)
         super().__init__("coefficient", make_view, frame, energy.values, picked=0)
         self.view.add_class("mi-beta")
 
@@ -259,7 +264,7 @@ class HeatPanel:
         span = float(np.ptp(x)) or 1.0
         limits = (float(x.min()) - 0.01 * span, float(x.max()) + 0.01 * span)
         return hv.Overlay([image, group_lines(self._rows, ends)]).opts(
-            backend="bokeh", show_legend=False, xlim=limits, ylim=(float(self._rows.variable.size), 0.0)
+            backend="bokeh", show_legend=False, xlim=limits, ylim=(0.0, float(self._rows.variable.size))
         )
 
     def _wire(self, view: View) -> None:
@@ -382,7 +387,7 @@ class ErrorPanel:
 
     def _wire(self, view: View) -> None:
         figure = view.figure("frame")
-        box = figure.quad("left", "right", "bottom", "top", fill_color="#5b6770", fill_alpha=0.16, line_alpha=0,
+        box = figure.quad("left", "right", "bottom", "top", fill_color="#5b6770", fill_alpha=0.2, line_alpha=0,
                           source={"left": [], "right": [], "bottom": [], "top": []})  # fmt: skip
         view.add("untrusted", figure, box)
         items, self._chosen = [LegendItem(label="not to be trusted", renderers=[box])], {}

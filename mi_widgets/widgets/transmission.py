@@ -7,7 +7,7 @@ import ipywidgets as ipw
 import xarray as xr
 
 from mi_widgets import transmission
-from mi_widgets.errors import ParameterError
+from mi_widgets.errors import LabelError, ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.transmission._check import check_features, check_spectra
 from mi_widgets.widgets._study import Field
@@ -36,7 +36,7 @@ class TransmissionExplorer(TransmissionBase):
         `mi_widgets.datasets.make_molecular_junctions`.
     params : mapping, optional
         Parameters that differ from the defaults: ``n_clusters``, ``response``, ``distances``, ``validation``, ``rule``,
-        ``n_penalties`` as in `mi_widgets.transmission.sparse_regression`, and ``every``: each so-manieth energy is
+        ``n_penalties`` as in `mi_widgets.transmission.sparse_regression`, and ``every``: every n-th energy is
         explained.
     threaded : bool, default True
         As for every `Explorer`.
@@ -70,11 +70,12 @@ class TransmissionExplorer(TransmissionBase):
     points_at = ("cluster_label", "junction", "variable", "energy")
     fields = (
         Field("n_clusters", 3, "clusters", "Number of clusters of spectra", kind="integer", low=1, high=MOST_CLUSTERS),
-        Field("response", "log10", "of", "What is compared and explained", kind="choice",
+        Field("response", "log10", "compared", "What is compared and explained", kind="choice",
               options=[("log T", "log10"), ("T", "transmission")], width="90px"),
         Field("distances", "linear", "distances as", "How distances enter", kind="choice",
               options=[("they are", "linear"), ("exp(-d)", "exponential")], width="100px"),
-        Field("every", 4, "every so-manieth energy", "Fewer energies are quicker", kind="integer", low=1, high=200),
+        Field("every", 4, "every n-th energy", "Explain every n-th energy: fewer are quicker", kind="integer", low=1,
+              high=200),
         Field("n_penalties", 10, "penalties", "Penalties that are tried, over two decades", kind="integer", low=3,
               high=100),
         Field("validation", "approximate", "error of those left out", "How the error of junctions left out is found",
@@ -86,8 +87,10 @@ class TransmissionExplorer(TransmissionBase):
         who = "TransmissionExplorer"
         check_features(data, who=who)
         check_spectra(data, who=who)
+        if "junction" not in data.coords:
+            n = data.sizes["junction"]
+            raise LabelError(f"{who}: junctions need labels. Write ds.assign_coords(junction=range({n})).")
         super().__init__(data, params=params, threaded=threaded)
-        self._draw_selection()
 
     def _more_checks(self, params: dict[str, Any]) -> dict[str, Any]:
         n = self.data.sizes["junction"]
