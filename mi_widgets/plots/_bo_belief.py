@@ -61,7 +61,7 @@ def belief_curves(
     }  # fmt: skip
     if axis.ticks:
         common["xticks"] = axis.ticks
-    above = hv.Overlay(parts).opts(ylim=ends, height=300, show_legend=True, legend_position="top", xlabel="",
+    above = hv.Overlay(parts).opts(ylim=ends, height=270, show_legend=True, legend_position="top", xlabel="",
                                    title=plain(title), **common)  # fmt: skip
     below = _acquisition(belief, promise, grid, inside, x, shown, dims[0], where, common, every_mark)
     return (above + below).cols(1).opts(
@@ -88,8 +88,8 @@ def _acquisition(
         lines = hv.Segments((where, np.full(where.size, low), where, np.full(where.size, high)),
                             [dim, value, "x1", "y1"], label="next trial")  # fmt: skip
         parts.append(lines.opts(color=NEXT_COLOR, line_width=2, **LINES))
-    return hv.Overlay(parts).opts(ylim=(low, high), height=150, show_legend=False, title="", ylabel="acquisition",
-                                  **common)  # fmt: skip
+    return hv.Overlay(parts).opts(ylim=(low, high), height=140, yformatter="%.2g", show_legend=False, title="",
+                                  ylabel="acquisition", **common)  # fmt: skip
 
 
 def _aligned(plot: Any, _element: Any) -> None:

@@ -54,7 +54,14 @@ def check_goal(goal: str) -> None:
 
 
 def require_pool(pool: Any, who: str) -> xr.Dataset:
-    """The pool as `Search.pool` gives it, or `LabelError`."""
+    """The pool as `Search.pool` gives it, also from an array over candidates and features, or `LabelError`."""
+    if isinstance(pool, xr.DataArray) and set(pool.dims) == {"candidate", "feature"}:
+        units = pool["units"].values if "units" in pool.coords else np.full(pool.sizes["feature"], "1")
+        columns = pool.transpose("feature", "candidate").values
+        names = pool["feature"].values.tolist()
+        out = {str(n): ("candidate", v, {"units": str(u), "long_name": str(n)})
+               for n, v, u in zip(names, columns, units, strict=True)}  # fmt: skip
+        return xr.Dataset(out, {"candidate": pool.indexes.get("candidate", np.arange(pool.sizes["candidate"]))})
     if not isinstance(pool, xr.Dataset) or set(pool.dims) != {"candidate"} or not pool.data_vars:
         raise LabelError(
             f"{who} needs a Dataset with one variable for each feature over 'candidate', as search.pool; "

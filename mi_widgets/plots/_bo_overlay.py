@@ -27,8 +27,8 @@ __all__ = ["belief_picture", "pool_overlay"]
 
 
 def pool_overlay(
-    pool: xr.Dataset, belief: xr.Dataset | None, *, trials: xr.Dataset | None, x: str | None, y: str | None,
-    color: Any, goal: str, suggested: Sequence[Any], at: Mapping[str, Any] | None = None,
+    pool: xr.Dataset | xr.DataArray, belief: xr.Dataset | None, *, trials: xr.Dataset | None, x: str | None,
+    y: str | None, color: Any, goal: str, suggested: Sequence[Any], at: Mapping[str, Any] | None = None,
     limits: tuple[float, float] | None = None, title: str = "", size: int = 520, every_mark: bool = False,
 ) -> hv.Overlay:  # fmt: skip
     """As `plot_pool`; with `every_mark` told, best and next are there even where they mark nothing."""
@@ -55,9 +55,9 @@ def pool_overlay(
 
 
 def belief_picture(
-    pool: xr.Dataset, belief: xr.Dataset, *, trials: xr.Dataset | None, x: str | None, y: str | None, field: str,
-    goal: str, suggested: Sequence[Any], at: Mapping[str, Any] | None = None, table: Any = None, title: str = "",
-    limits: tuple[float, float] | None = None, every_mark: bool = False,
+    pool: xr.Dataset | xr.DataArray, belief: xr.Dataset, *, trials: xr.Dataset | None, x: str | None, y: str | None,
+    field: str, goal: str, suggested: Sequence[Any], at: Mapping[str, Any] | None = None, table: Any = None,
+    title: str = "", limits: tuple[float, float] | None = None, every_mark: bool = False,
 ) -> hv.Overlay | hv.Layout:  # fmt: skip
     """As `plot_belief`."""
     pool = require_pool(pool, "plot_belief")

@@ -155,7 +155,7 @@ def draw_bands(result: xr.Dataset, goal: str | None, table: Any, title: str) -> 
     low, high = float(np.nanmin(every)), float(np.nanmax(every))
     pad = 0.05 * (high - low) or 0.5
     return hv.Overlay(parts).opts(
-        xlim=(0.0, float(step[-1])), ylim=(low - pad, high + pad), show_legend=True, legend_position="right",
+        xlim=(0.0, float(step[-1])), ylim=(low - pad, high + pad), show_legend=True, legend_position="top",
         height=330, xlabel="trial", title=title, **_FRAME,
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ _FRAME: dict[str, Any] = {"responsive": True, "min_width": 300, "show_grid": Tru
 
 
 def plot_pool(
-    pool: xr.Dataset,
+    pool: xr.Dataset | xr.DataArray,
     belief: xr.Dataset | None = None,
     *,
     trials: xr.Dataset | None = None,
@@ -50,8 +50,8 @@ def plot_pool(
 
     Parameters
     ----------
-    pool : xarray.Dataset
-        Features over ``candidate``, as ``Search.pool``.
+    pool : xarray.Dataset or xarray.DataArray
+        Features over ``candidate``, as ``Search.pool``; or an array over ``candidate`` and ``feature``.
     belief : xarray.Dataset, optional
         Of `mi_widgets.bo.Search.posterior`.
     trials : xarray.Dataset, optional
@@ -99,7 +99,7 @@ def plot_pool(
 
 
 def plot_belief(
-    pool: xr.Dataset,
+    pool: xr.Dataset | xr.DataArray,
     belief: xr.Dataset,
     *,
     trials: xr.Dataset | None = None,
@@ -116,8 +116,8 @@ def plot_belief(
 
     Parameters
     ----------
-    pool : xarray.Dataset
-        Features over ``candidate``, as ``Search.pool``.
+    pool : xarray.Dataset or xarray.DataArray
+        Features over ``candidate``, as ``Search.pool``; or an array over ``candidate`` and ``feature``.
     belief : xarray.Dataset
         Of `mi_widgets.bo.Search.posterior`, of one objective.
     trials : xarray.Dataset, optional

@@ -165,6 +165,10 @@ def test_points_text_and_many_candidates() -> None:
     figure = render(overlay).state
     assert figure.yaxis[0].ticker.ticks == [0, 1]
     assert kept_at(search.pool, {"kind": "two"}).sum() == (frame.kind == "two").sum()
+    units = ("feature", ["K", "1"])
+    array = xr.DataArray(rng.random((9, 2)), {"feature": ["t", "q"], "units": units}, ("candidate", "feature"))
+    figure = render(plot_pool(array, color=array[:, 0].reset_coords(drop=True))).state
+    assert figure.xaxis[0].axis_label == "t (K)"
     many = xr.Dataset({n: ("candidate", rng.random(30_000)) for n in "xy"}, {"candidate": np.arange(30_000)})
     raster = plot_pool(many, color=many.x.assign_attrs(units="K"))
     assert isinstance(part(raster, "pool"), hv.Image)
