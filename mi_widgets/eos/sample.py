@@ -268,10 +268,11 @@ def _dataset(data: Checked, problem: Problem, ensembles: list[Any]) -> xr.Datase
     doubtful = bool(r_hat[worst] > 1.05 or short)
     remarks = ""
     if doubtful:
-        longest = int(20 * float(time.max())) + 1
+        enough = 100 * int(np.ceil(0.24 * float(time.max())))  # 24 autocorrelation times
+        wanted = max(enough, 2 * n_steps) if r_hat[worst] > 1.05 else enough
         remarks = (
             f"The chains have not arrived: R-hat of {problem.free[worst]} is {r_hat[worst]:.2f}, the longest "
-            f"autocorrelation time {time.max():.0f} steps. Take n_steps={max(longest, 2 * n_steps)}."
+            f"autocorrelation time {time.max():.0f} steps. Take n_steps={wanted}."
         )
     flags = {"flag_values": [0, 1], "flag_meanings": "ok not_converged"}
     out["status"] = ((), np.int8(doubtful), {**one, "long_name": "status of the chains", **flags})

@@ -57,12 +57,12 @@ def test_errors_are_propagated():
     rng = np.random.default_rng(0)
     held = {"theta0": 773.0, "q": 1.0}
     rows = []
-    for theta in rng.multivariate_normal([float(fit[n]) for n in names], covariance, 400):
+    for theta in rng.multivariate_normal([float(fit[n]) for n in names], covariance, 150):
         equation = eos.Equation("vinet", dict(zip(names, theta, strict=True)) | held, thermal="debye", n_atoms=8)
         rows.append(eos.evaluate(equation, volume=[62.0, 70.0], temperature=[300.0, 2000.0]))
     spread = xr.concat(rows, "draw").std("draw")
     for name in ("pressure", "bulk_modulus", "thermal_expansion"):
-        np.testing.assert_allclose(at[f"{name}_stderr"], spread[name], rtol=0.15)
+        np.testing.assert_allclose(at[f"{name}_stderr"], spread[name], rtol=0.25)
     assert set(at.extrapolated.values.ravel().tolist()) == {0}
     beyond = eos.evaluate(fit, volume=[40.0, 70.0], temperature=[300.0, 4000.0])
     np.testing.assert_array_equal(beyond.extrapolated, [[1, 0], [1, 1]])

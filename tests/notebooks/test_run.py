@@ -75,14 +75,18 @@ CHECKS = {
         assert known[search.best()] > 0.99 * known.max() and search.n_told == 15
         inside = abs(quality - after["mean"].values) <= 3 * after.stderr.values + 0.02
         assert inside.mean() > 0.9
+        assert explorer.search is search and left < 0.1
         mean = result.mean_trials
+        assert float(mean.sel(strategy="default")) < 0.6 * float(mean.sel(strategy="random"))
         assert float(mean.sel(strategy="ei")) < 0.8 * float(mean.sel(strategy="random"))
         assert float(mean.sel(strategy="thompson")) < 0.8 * float(mean.sel(strategy="random"))
     """,
     "07_find_the_grain_boundary": """
         assert abs(float(best.energy) - 0.958) < 0.002 and search.n_told == 45
         assert float(trials.value.min()) < float(pool.energy.min()) + 0.002
-        assert chance > 1000 and float(result.mean_trials.item()) < 70
+        z, default = result.mean_trials.sel(strategy=["z score", "default"]).values
+        assert chance > 1000 and z < 60 < default
+        assert explorer.search.n_told == 45 and explorer.state != "failed"
     """,
     "08_screen_thermal_conductivity": """
         assert pool.conductivity.idxmin().item() == "LiI rocksalt"
@@ -93,12 +97,27 @@ CHECKS = {
                       stop=True, seed=1).mean_trials.item() for x in (pool.features.sel(feature=two), pool.features)
         )
         assert few > 35 and all_ < 20
+        assert float(hard.mean_trials.sel(strategy="z score")) < 20
     """,
     "09_explore_a_composition_spread": """
         assert found.max(axis=1).min() >= 0.98
         assert ratio > 0.97
         assert float(result.trials.sel(strategy="ei").median()) <= 10
+        assert float(result.trials.sel(strategy="default").median()) <= 12
         assert mapper.state == "idle" and int(np.isfinite(fit.center).sum()) > 300
+    """,
+    "14_fit_an_equation_of_state": """
+        assert explorer.result is None or explorer.chosen == "bm2"
+        assert together < -0.9 and abs(float(fit.k0) - 162) < 3 and abs(float(fit.gamma0) - 1.48) < 0.1
+        assert 0.8 < float(fit.reduced_chi2) < 1.1 < 1.3 < float(blind.reduced_chi2)
+        assert float(blind.gamma0_stderr) < 0.85 * float(fit.gamma0_stderr) and "theta0" in free.remarks.item()
+        assert float(shared.k0_stderr) > 1.5 * float(fit.k0_stderr)
+        assert "cannot separate" in compared.attrs["conclusion"] and float(compared.undecided.sum()) == 4
+        assert float(fourth.weight_aic) > 0.7 and float(fourth.k0_prime) > 9 and int(off.sum()) == 2
+        assert "cannot separate" in without.attrs["conclusion"]
+        assert int(draws.status) == 0 and abs(middle - float(fit.k0)) < 1
+        assert 0.06 < -float(mantle.density_excess.mean()) < 0.12 and 0.6 < float(mantle.extrapolated.mean()) < 0.75
+        assert 0.09 < float(core.density_excess[0]) < 0.1 and -0.05 < float(core.sound_velocity_excess[0]) < -0.04
     """,
     "03_choose_number_of_peaks": """
         assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
