@@ -1,16 +1,17 @@
 """Circuits that the data cannot tell apart: one is fitted to the noiseless curve of the other."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from mi_widgets.impedance._fit import Fits, Settings, fit_rows
+from mi_widgets.impedance._fit import Fits, Settings, fit_rows, fit_steps
 from mi_widgets.impedance._grammar import Circuit, read_circuit
 from mi_widgets.impedance._kernels import impedance
 from mi_widgets.impedance._starts import Scale, draw_starts
 
-__all__ = ["EXACT", "SHARE_OF_NOISE", "Classes", "classify", "distances", "noise_level"]
+__all__ = ["EXACT", "SHARE_OF_NOISE", "Classes", "classify", "distance_steps", "noise_level"]
 
 #: Curves that agree to this (rms over modulus) are of circuits that are mathematically the same.
 EXACT = 1e-8
@@ -47,15 +48,19 @@ def noise_level(fits: list[Fits], criterion: np.ndarray) -> np.ndarray:
     return rms[np.arange(len(rms)), best]
 
 
-def distances(
-    circuits: list[Circuit], fits: list[Fits], omega: np.ndarray, weight: np.ndarray, noise: np.ndarray,
+def distance_steps(
+    circuits: list[Circuit],
+    fits: list[Fits],
+    omega: np.ndarray,
+    weight: np.ndarray,
+    noise: np.ndarray,
     settings: Settings,
-) -> np.ndarray:  # fmt: skip
+) -> Generator[None, None, np.ndarray]:
     """Weighted rms (rows, candidate a, candidate b) between the curve of a and the fit of b to it; NaN where not tried.
 
     b is fitted to a where both have the same curve already, and where both describe the data: b comes to within a share
     of the noise of the curve of a only if it fits the data nearly as well as a. Circuits with more parameters are not
-    fitted to those with fewer.
+    fitted to those with fewer. There is a pause after each fit.
     """
     n, rows = len(circuits), len(weight)
     out = np.full((rows, n, n), np.nan)
@@ -78,8 +83,11 @@ def distances(
                 if at.size:
                     options = replace(settings, n_starts=starts, n_steps=60)
                     curve = fits[a].fitted[at]
-                    found = fit_rows(circuits[b], omega, curve, weight[at], options, first=fits[b].values[at])
+                    found = yield from fit_steps(
+                        circuits[b], omega, curve, weight[at], options, first=fits[b].values[at]
+                    )
                     out[at, a, b] = np.sqrt(found.chi_squared / n_data[at])
+                    yield
     return out
 
 

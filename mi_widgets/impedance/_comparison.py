@@ -1,14 +1,15 @@
 """State of a comparison: fits so far, classes, and both as a Dataset."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from mi_widgets.impedance._check import Spectra, finish
-from mi_widgets.impedance._classes import Classes, classify, distances, noise_level
+from mi_widgets.impedance._classes import Classes, classify, distance_steps, noise_level
 from mi_widgets.impedance._dataset import curve_variables, parameter_attrs, statistics, status_attrs
-from mi_widgets.impedance._fit import NOT_RUN, Fits, Settings, fit_rows
+from mi_widgets.impedance._fit import NOT_RUN, Fits, Settings, fit_steps
 from mi_widgets.impedance._grammar import Circuit
 from mi_widgets.methods.selection import criterion_weights
 
@@ -33,22 +34,23 @@ class Comparison:
         self.distance = np.full((*shape, len(circuits)), np.nan)
         self.classes = Classes(np.full(shape, -1), np.zeros(shape, dtype=bool), np.full(shape, -1))
 
-    def fit(self, k: int) -> None:
-        """Fit circuit number `k`."""
-        self.fits[k] = fit_rows(self.circuits[k], self.spectra.omega, self.spectra.z, self.weight, self.settings)
+    def fit(self, k: int) -> Iterator[None]:
+        """Fit circuit number `k`, with a pause after each block of spectra."""
+        spectra = self.spectra
+        self.fits[k] = yield from fit_steps(self.circuits[k], spectra.omega, spectra.z, self.weight, self.settings)
         self.statistics[k] = self._statistics(self.fits[k])
 
-    def group(self) -> None:
-        """Find the classes."""
+    def group(self) -> Iterator[None]:
+        """Find the classes, with a pause after each fit."""
         criterion = self._table(self.criterion)
         noise = noise_level(self.fits, criterion)
         # a weighted rms over the modulus, where the weights are something else
         with np.errstate(all="ignore"):
             scale = 1 / np.where(self.weight > 0, self.weight * np.abs(self.spectra.z), np.nan)
         scale = np.nanmax(np.where(np.isfinite(scale), scale, 0.0), axis=1)
-        self.distance = distances(
+        self.distance = yield from distance_steps(
             self.circuits, self.fits, self.spectra.omega, self.weight, noise, self.settings
-        )  # fmt: skip
+        )
         self.classes = classify(self.circuits, self.distance, noise, criterion, scale)
 
     def _statistics(self, fits: Fits) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One circuit fitted to rows of spectra: many starts, the best of them, its errors."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from mi_widgets.impedance._order import ordering
 from mi_widgets.impedance._solve import Problem, Solution, solve
 from mi_widgets.impedance._starts import default_limits, draw_starts, scale_of
 
-__all__ = ["AT_BOUND", "NOT_CONVERGED", "NOT_RUN", "NO_DATA", "STATUS", "Fits", "Settings", "fit_rows"]
+__all__ = ["AT_BOUND", "NOT_CONVERGED", "NOT_RUN", "NO_DATA", "STATUS", "Fits", "Settings", "fit_rows", "fit_steps"]
 
 STATUS = ("ok", "not_converged", "at_bound", "no_data", "not_run")
 NOT_CONVERGED, AT_BOUND, NO_DATA, NOT_RUN = 1, 2, 3, 4
@@ -86,10 +86,34 @@ def limits(circuit: Circuit, z: np.ndarray, omega: np.ndarray, settings: Setting
 
 
 def fit_rows(
-    circuit: Circuit, omega: np.ndarray, z: np.ndarray, weight: np.ndarray, settings: Settings,
-    *, first: np.ndarray | None = None,
-) -> Fits:  # fmt: skip
+    circuit: Circuit,
+    omega: np.ndarray,
+    z: np.ndarray,
+    weight: np.ndarray,
+    settings: Settings,
+    *,
+    first: np.ndarray | None = None,
+) -> Fits:
     """Fit a circuit to each row of `z`; `first` has a further start (rows, parameter) for each, NaN for none."""
+    steps = fit_steps(circuit, omega, z, weight, settings, first=first)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Fits = end.value
+            return found
+
+
+def fit_steps(
+    circuit: Circuit,
+    omega: np.ndarray,
+    z: np.ndarray,
+    weight: np.ndarray,
+    settings: Settings,
+    *,
+    first: np.ndarray | None = None,
+) -> Generator[None, None, Fits]:
+    """Fit as `fit_rows` does, with a pause after each block of rows."""
     usable = weight > 0
     n_data = 2 * usable.sum(axis=1)
     rows = np.flatnonzero(n_data >= circuit.n_parameters + 3)
@@ -101,8 +125,10 @@ def fit_rows(
         if some.size:
             starts = _starts(circuit, pool, pool_z, z[some], weight[some], settings, first, some)
             _descend(Problem(circuit, omega, z[some], weight[some], low, high), starts, settings, best, share, some)
+            yield
     if rows.size > 1:
         _from_neighbours(Problem(circuit, omega, z, weight, low, high), rows, settings, best)
+        yield
     return _finished(Problem(circuit, omega, z, weight, low, high), best, share, n_data, settings)
 
 

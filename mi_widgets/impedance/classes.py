@@ -28,10 +28,9 @@ def equivalence_classes(comparison: xr.Dataset) -> list[list[str]]:
 
     Examples
     --------
-    >>> from mi_widgets import impedance
-    >>> from mi_widgets.datasets._impedance import make_impedance
+    >>> from mi_widgets import datasets, impedance
     >>> circuits = ["R-p(R,C)-p(R,C)", "R-p(C,R-p(R,C))", "R-p(R,C)"]
-    >>> data = make_impedance("R-p(R,C)-p(R,C)")
+    >>> data = datasets.make_impedance("R-p(R,C)-p(R,C)")
     >>> [sorted(names) for names in equivalence_classes(impedance.compare_circuits(data, circuits))]
     [['R-p(C,R-p(R,C))', 'R-p(R,C)-p(R,C)'], ['R-p(R,C)']]
     """

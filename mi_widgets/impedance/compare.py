@@ -98,8 +98,8 @@ def compare_circuits(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._impedance import make_impedance
-    >>> found = compare_circuits(make_impedance("R-p(R,C)-p(R,C)"), ["R-p(R,C)-p(R,C)", "R-p(C,R-p(R,C))"])
+    >>> from mi_widgets import datasets
+    >>> found = compare_circuits(datasets.make_impedance("R-p(R,C)-p(R,C)"), ["R-p(R,C)-p(R,C)", "R-p(C,R-p(R,C))"])
     >>> found.equivalence_class.values.tolist(), int(found.exactly_equivalent.sum())
     ([0, 0], 2)
     """
@@ -129,8 +129,8 @@ def iter_compare_circuits(
     Returns
     -------
     iterator of runs.Part
-        ``done`` and ``total`` count circuits and the grouping into classes; ``index`` is the circuit that is new;
-        ``result`` is the Dataset so far, where circuits that wait are NaN with status not_run and classes are -1.
+        ``done`` and ``total`` count circuits and, as the last step, the grouping into classes; ``result`` is the Dataset
+        so far, where circuits that wait are NaN with status not_run and classes are -1.
 
     Raises
     ------
@@ -139,8 +139,8 @@ def iter_compare_circuits(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._impedance import make_impedance
-    >>> parts = list(iter_compare_circuits(make_impedance("R-p(R,C)"), ["R-p(R,C)", "R-p(R,Q)"]))
+    >>> from mi_widgets import datasets
+    >>> parts = list(iter_compare_circuits(datasets.make_impedance("R-p(R,C)"), ["R-p(R,C)", "R-p(R,Q)"]))
     >>> parts[-1].done, parts[-1].total
     (3, 3)
     """
@@ -165,13 +165,17 @@ def iter_compare_circuits(
 
 
 def _parts(run: Comparison) -> Iterator[Part]:
-    total, shown = len(run.circuits) + 1, 0.0
-    for k, circuit in enumerate(run.circuits):
-        run.fit(k)
-        if perf_counter() - shown > PART_SECONDS:
-            yield Part(k + 1, total, run.dataset(), circuit.text, f"fitted {circuit.text}")
-            shown = perf_counter()
-    run.group()
+    """Parts of about `PART_SECONDS`, each with all that is finished: of many spectra one circuit takes longer."""
+    total = len(run.circuits) + 1
+    shown, result, changed = -PART_SECONDS, run.dataset(), False
+    work = [(k, run.fit(k), f"fitting {c.text}") for k, c in enumerate(run.circuits)]
+    for k, steps, message in [*work, (total - 1, run.group(), "comparing curves")]:
+        for _ in steps:
+            if perf_counter() - shown > PART_SECONDS:
+                result, changed = (run.dataset() if changed else result), False
+                yield Part(k, total, result, None, message)
+                shown = perf_counter()
+        changed = True
     yield Part(total, total, run.dataset(), None, "done")
 
 

@@ -87,9 +87,9 @@ def kramers_kronig(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._impedance import make_impedance
-    >>> clean = make_impedance(seed=1)
-    >>> drifting = make_impedance(drift=0.4, seed=1)
+    >>> from mi_widgets import datasets
+    >>> clean = datasets.make_impedance(seed=1)
+    >>> drifting = datasets.make_impedance(drift=0.4, seed=1)
     >>> [int(kramers_kronig(ds).status) for ds in (clean, drifting)]
     [0, 1]
     """

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import impedance
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 from mi_widgets.errors import DataError, LabelError, ParameterError
 
 VERBS: list[Callable[[Any], xr.Dataset]] = [
@@ -136,7 +136,9 @@ def test_too_many_parameters_are_flagged_among_others() -> None:
     assert found.weight.values.tolist() == [1.0, 0.0]
 
 
-@pytest.mark.parametrize("options", [{"n_elements": 2}, {"n_elements": "many"}, {"score_limit": 0.0}, {"tolerance": -1.0}])
+@pytest.mark.parametrize(
+    "options", [{"n_elements": 2}, {"n_elements": "many"}, {"score_limit": 0.0}, {"tolerance": -1.0}]
+)
 def test_options_of_the_test(options: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
         impedance.kramers_kronig(_data(), **options)

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import impedance
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.impedance._kernels import from_internal, impedance_and_jacobian, to_internal
 from mi_widgets.impedance._kernels import impedance as kernel

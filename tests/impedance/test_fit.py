@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from mi_widgets import impedance, io
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 
 TRUTH = {"R0": 20.0, "R1": 100.0, "Q1": 1e-5, "Q1_n": 0.9, "R2": 60.0, "Q2": 2e-3, "Q2_n": 0.8}
 CIRCUIT = "R-p(R,Q)-p(R,Q)"

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import impedance, io
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 
 TRUTHS = ("R-p(R,C)", "R-p(R-W,C)", "R-p(R-W,Q)", "R-p(R,C)-p(R,C)", "R-p(R,Q)-p(R,Q)", "R-p(R,Q)-p(R-W,Q)")
 
