@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -131,20 +131,6 @@ class SearchBase(Explorer):
         rule = self.params["acquisition"]
         how = "" if rule is None or rule == self.search._settings.acquisition else f"acquisition={rule!r}"
         return f"{search_script(self.search, self.data_name)}\nresult = search.posterior({how})"
-
-    def acquisitions(self) -> list[tuple[str, Any]]:
-        """Ways to rank suggestions, with their words."""
-        from mi_widgets.bo._acquisition import ACQUISITIONS
-
-        own = self.search._settings.acquisition
-        k = len(self.goals)
-        known = dict(ACQUISITIONS) if k == 1 else {"ehvi": "hypervolume improvement", "scalarised": "scalarised"}
-        if k != 2:
-            known.pop("ehvi", None)
-        if self.search._settings.target is None:
-            known.pop("target", None)
-        name = known.get(own, own) if isinstance(own, str) else getattr(own, "__name__", "own function")
-        return [(f"{name} (default)", ""), *((text, n) for n, text in known.items() if n != own)]
 
     # ---- drawing -----------------------------------------------------------------------------------------------
 
@@ -379,6 +365,13 @@ class SearchBase(Explorer):
         self.tell(*read_values(self.candidate.typed, self.objectives))
         self._told_at, self._told_last = monotonic(), label
 
+    def _measure_clicked(self) -> None:
+        """Take the value of the chosen candidate from where values come from, in the worker: it may be slow."""
+        label = self.the_one()
+        if self.worker.running or self.now.told_value(int(self.chosen[0])) is not None:
+            return
+        self._start(lambda params: iter_trials(self, params, self._stop, [label]), False)
+
     def _correct_clicked(self) -> None:
         values, error = read_values(self.candidate.typed, self.objectives)
         self.correct(values, error)
@@ -428,10 +421,13 @@ class SearchBase(Explorer):
         if self.measure is None:
             self.renew()
             return
+        self._start(self._parts, wait)
+
+    def _start(self, work: Callable[[dict[str, Any]], Iterator[Part]], wait: bool) -> None:
         if not self.worker.running:
             self._stop = threading.Event()
             self._clear()
-        super().run(wait)
+        self._launch(work, self._take, wait)
         self._history_shown()
 
     def cancel(self) -> None:
@@ -440,7 +436,7 @@ class SearchBase(Explorer):
         super().cancel()
 
     def _parts(self, params: dict[str, Any]) -> Iterator[Part]:
-        return iter_trials(self, params, self._stop)
+        return iter_trials(self, params, self._stop, None)
 
     def _take(self, part: Part) -> None:
         """Draw what is told so far, for a quarter of the time at most."""

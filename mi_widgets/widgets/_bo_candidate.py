@@ -90,7 +90,7 @@ class CandidatePanel(ipw.VBox):
         more = [field("what if", self.slider)] if len(objectives) == 1 else []
         tell = [self.buttons[n] for n in ("tell", "correct")]
         self.value_row = row(*fields, *more, *tell)
-        self.action_row = row(*(self.buttons[n] for n in ("pending", "skip", "retract", "clear")))
+        self.action_row = row(*(self.buttons[n] for n in ("measure", "pending", "skip", "retract", "clear")))
         self.group_row = row(*(self.buttons[n] for n in ("exclude", "include", "only")))
         self.body = ipw.HBox([self.features, self.why])
         self.body.add_class("mi-bo-body")
@@ -126,7 +126,7 @@ class CandidatePanel(ipw.VBox):
             value = read_number(re.split("±|\\+/?-", self.texts[0].value)[0], "value")
         except ParameterError:
             value = None
-        if value is not None:
+        if value is not None and np.isfinite(value):
             self._put(value)
         self._on_typed()
 
@@ -143,7 +143,7 @@ class CandidatePanel(ipw.VBox):
         """Put the slider to the stop that is nearest to a value."""
         low, high = self._ends
         with self._quiet:
-            self._shown = self.slider.value = int(np.clip(round(_STEPS * (value - low) / (high - low)), 0, _STEPS))
+            self._shown = self.slider.value = round(float(np.clip(_STEPS * (value - low) / (high - low), 0, _STEPS)))
 
     def _entered(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("event") == "submit":
@@ -167,7 +167,7 @@ class CandidatePanel(ipw.VBox):
     def show_one(self, title: str, rows: str, *, told: bool, pending: bool, excluded: bool) -> None:
         """One is chosen; `title` and `rows` are HTML."""
         self.title.value, self.features.value = title, rows
-        disabled = {"tell": told, "correct": not told, "pending": told or pending, "skip": told,
+        disabled = {"tell": told, "measure": told, "correct": not told, "pending": told or pending, "skip": told,
                     "retract": not (told or pending)}  # fmt: skip
         for name, off in disabled.items():
             self.buttons[name].disabled = off
@@ -204,6 +204,7 @@ class CandidatePanel(ipw.VBox):
 
 _BUTTONS = {
     "tell": ("Tell", "Tell the search what came out (Enter in the field does the same)"),
+    "measure": ("Measure", "Take its known value, or call the function that gives it, and tell that"),
     "correct": ("Correct", "Put the typed value in the place of the one that was told"),
     "pending": ("Pending", "It is being measured: it is not suggested meanwhile"),
     "skip": ("Skip", "Never suggest it: exclude it"),

@@ -63,12 +63,13 @@ def build_page(app: "SearchBase") -> None:
     app._place()
     app.candidate = CandidatePanel(
         app.objectives, app.units, guard=app.guard, on_typed=app._typed, on_pick=app._pick_one, actions={
-            "tell": app._tell_clicked, "correct": app._correct_clicked, "pending": app.pending,
-            "skip": app._skip_clicked, "retract": app.retract,
+            "tell": app._tell_clicked, "measure": app._measure_clicked, "correct": app._correct_clicked,
+            "pending": app.pending, "skip": app._skip_clicked, "retract": app.retract,
             "exclude": lambda: app._bar_clicked("exclude"), "include": lambda: app._bar_clicked("include"),
             "only": lambda: app._bar_clicked("only"), "clear": app._clear,
         },
     )  # fmt: skip
+    app.candidate.buttons["measure"].layout.display = None if app.measure is not None else "none"
     app.controls = MapControls(app)
     app.table = CandidateTable(app)
     app.model = ModelPanel(app)

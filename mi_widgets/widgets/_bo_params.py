@@ -5,7 +5,7 @@ from typing import Any
 
 from mi_widgets.errors import ParameterError
 
-__all__ = ["BATCHES", "LIVE", "OPTIONS", "check_params", "options_of"]
+__all__ = ["BATCHES", "LIVE", "OPTIONS", "acquisitions", "check_params", "options_of"]
 
 #: Options of `Search` that can be written down, with their defaults.
 OPTIONS: Mapping[str, Any] = {
@@ -39,3 +39,17 @@ def options_of(params: Mapping[str, Any]) -> dict[str, Any]:
     if params.get("acquisition") is not None:
         out["acquisition"] = params["acquisition"]
     return out
+
+
+def acquisitions(settings: Any) -> list[tuple[str, str]]:
+    """Ways to rank suggestions with their words; nothing stands for that of the search."""
+    from mi_widgets.bo._acquisition import ACQUISITIONS
+
+    own, k = settings.acquisition, len(settings.goals)
+    known = dict(ACQUISITIONS)
+    if k > 1:
+        known = {"scalarised": "scalarised"} | ({"ehvi": "hypervolume improvement"} if k == 2 else {})
+    if settings.target is None:
+        known.pop("target", None)
+    name = known.get(own, own) if isinstance(own, str) else getattr(own, "__name__", "own function")
+    return [(f"{name} (default)", ""), *((text, n) for n, text in known.items() if n != own)]

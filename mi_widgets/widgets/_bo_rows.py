@@ -8,7 +8,7 @@ import numpy as np
 from mi_widgets.plots._bo_marks import BEST_COLOR, NEXT_COLOR
 from mi_widgets.plots._style import PIN_COLOR, nice_unit
 from mi_widgets.widgets._bo_candidate import feature_rows
-from mi_widgets.widgets._bo_params import BATCHES, MOST_SUGGESTIONS
+from mi_widgets.widgets._bo_params import BATCHES, MOST_SUGGESTIONS, acquisitions
 from mi_widgets.widgets._fields import Quiet, field
 from mi_widgets.widgets._pointing import short
 from mi_widgets.widgets._rows import RowTable
@@ -41,7 +41,7 @@ class CandidateTable(ipw.VBox):
             layout={"width": "62px"}, tooltip="How many are suggested at once")  # fmt: skip
         self.batch = ipw.Dropdown(options=[(t, n) for n, t in BATCHES.items()], value=app.params["batch"],
             layout={"width": "136px"}, tooltip="How several suggestions are kept apart")  # fmt: skip
-        rules = app.acquisitions()
+        rules = acquisitions(app.search._settings)
         self.acquisition = ipw.Dropdown(options=rules, value="", layout={"width": "216px"},
             tooltip="How suggestions are ranked; another one needs no new trial")  # fmt: skip
         for widget in (self.number, self.batch, self.acquisition):

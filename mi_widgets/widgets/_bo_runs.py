@@ -45,16 +45,19 @@ def known_values(values: Any, labels: Sequence[Any]) -> tuple[pd.Series | None, 
     return series, lambda label: float(series[label])
 
 
-def iter_trials(app: "SearchBase", params: Mapping[str, Any], stop: threading.Event) -> Iterator[Part]:
-    """Ask, measure and tell; the lock is held but for measuring, which may be slow."""
-    n, search, rule = params["n_trials"], app.search, params["acquisition"]
+def iter_trials(
+    app: "SearchBase", params: Mapping[str, Any], stop: threading.Event, labels: Sequence[Any] | None
+) -> Iterator[Part]:
+    """Ask, measure and tell, or measure and tell some; the lock is held but for measuring, which may be slow."""
+    n = params["n_trials"] if labels is None else len(labels)
+    search, rule = app.search, params["acquisition"]
     options = {} if rule is None else {"acquisition": rule}
     for k in range(n):
         with app.lock:
             if stop.is_set():
                 return
             try:
-                [label] = search.ask(**options)
+                [label] = search.ask(**options) if labels is None else [labels[k]]
             except DataError:
                 if k:
                     yield Part(k, k, k, message="all candidates are told")

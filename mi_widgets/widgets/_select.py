@@ -39,7 +39,11 @@ class Link:
     def _copy(self, source: Explorer, target: Explorer, names: Mapping[str, str]) -> None:
         if self._busy:
             return
-        wanted = {names[dim]: value for dim, value in source.selection.items() if dim in names}
+        wanted = {
+            names[dim]: _alike(value, target.selection.get(names[dim]))
+            for dim, value in source.selection.items()
+            if dim in names and (value != [] or isinstance(target.selection.get(names[dim]), list))
+        }
         if not wanted or all(target.selection.get(dim) == value for dim, value in wanted.items()):
             return
         self._busy = True
@@ -50,6 +54,11 @@ class Link:
             target.show_message(f"The linked view points outside: {error}", "warning")
         finally:
             self._busy = False
+
+
+def _alike(value: Any, now: Any) -> Any:
+    """A label in place of a list of one, for an explorer that points at one thing at a time."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and not isinstance(now, list) else value
 
 
 def link(a: Explorer, b: Explorer, on: str | Iterable[str] | Mapping[str, str] = "pixel") -> Link:

@@ -217,7 +217,7 @@ class SearchExplorer(SearchBase):
         self._draw_map()
 
     def undo(self) -> None:
-        """Take back what was told or marked last; of a journal, by an event more."""
+        """Take back what was told or marked last: one event more, as a journal never forgets; the model is refitted."""
         self._moved(self.steps.back if not self.worker.running else None, "Undone")
 
     def redo(self) -> None:
