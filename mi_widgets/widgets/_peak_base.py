@@ -18,6 +18,7 @@ from mi_widgets.widgets._peak_draw import draw_intensity, draw_map, draw_spectru
 from mi_widgets.widgets._peak_map import INTENSITY
 from mi_widgets.widgets._peak_page import build_page
 from mi_widgets.widgets._pointing import Pointing
+from mi_widgets.widgets._slice_player import draw_slice
 
 __all__ = ["PeakBase"]
 
@@ -35,6 +36,7 @@ class PeakBase(Explorer):
     preview = traitlets.Bool(True)
     auto_run = traitlets.Bool(False)
     show_starts = traitlets.Bool(False)
+    slice_at: Any = traitlets.Float(None, allow_none=True)
 
     unit, run_label, run_tooltip = "spectra", "Fit map", "Fit every spectrum; the page stays usable"
 
@@ -63,8 +65,8 @@ class PeakBase(Explorer):
         for names, shown in (
             ("selection", self._selection_shown), ("window", self._window_shown), ("params", self._params_shown),
             ("pinned", self._pinned_shown), ("color_limits", self._color_limits_set),
-            ("show_starts", self._starts_shown), (["state", "params"], self._history_shown),
-            (["code", "n_peaks_code"], self._code_shown),
+            ("show_starts", self._starts_shown), ("slice_at", self._slice_shown),
+            (["state", "params"], self._history_shown), (["code", "n_peaks_code"], self._code_shown),
         ):  # fmt: skip
             self.observe(self.guard(lambda _, shown=shown: shown()), names)
         self._code_shown()
@@ -82,7 +84,8 @@ class PeakBase(Explorer):
         self._limits_drawn()
 
     def _intensity_painted(self, da: xr.DataArray, window: Any) -> None:
-        if self.map_choice.variable.value == INTENSITY:
+        other = self.slice_at is not None and window != (self.slice_at, self.slice_at)
+        if self.map_choice.variable.value == INTENSITY and not other:
             draw_intensity(self, da, window)
             self._limits_drawn()
 
@@ -182,13 +185,27 @@ class PeakBase(Explorer):
         low, high = max(low, float(axis.min())), min(high, float(axis.max()))
         if not np.any((axis >= low) & (axis <= high)):
             return
+        self._leave_slice()
         if final:
             self.window = (low, high)
         self.spectrum.mark((low, high))
         self.map_choice.choose(INTENSITY)
         self._painter.start((low, high), self.at.plane(self.selection), rough=not final)
 
+    def _slice_shown(self) -> None:
+        if self._quiet or self.slice_at is None:
+            draw_slice(self)  # nothing but the marks
+        if not self._quiet:
+            self.map_choice.choose(INTENSITY)
+            self._draw_map()
+
+    def _leave_slice(self) -> None:
+        """Something else than one energy is to be seen."""
+        with self._quiet:
+            self.slice_at = None
+
     def _window_shown(self) -> None:
+        self._leave_slice()
         self.spectrum.mark(self.window)
         self.window_fields.show(self.window)
         self.map_choice.choose(INTENSITY)
@@ -255,7 +272,7 @@ class PeakBase(Explorer):
 
     def _limits_changed(self) -> None:
         self.clear_error()
-        if self.map_choice.variable.value != INTENSITY or self._painter.last is None:
+        if self.map_choice.variable.value != INTENSITY or self._painter.last is None or self.slice_at is not None:
             self._draw_map()
         else:
             self._intensity_painted(*self._painter.last)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from mi_widgets.plots._style import nice_unit, text_of
 from mi_widgets.widgets._pointing import is_region
+from mi_widgets.widgets._slice_player import draw_slice
 from mi_widgets.widgets._table import fit_table, no_fit
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ def draw_map(app: "PeakMapper") -> None:
     if app.map is None:
         return
     picked = app.map_choice.pick(app.result, app.n_peaks_result)
+    if picked is None and app.slice_at is not None:
+        draw_slice(app)
+        return
+    app._leave_slice()
     if picked is None:
         app._painter.start(app.window, app.at.plane(app.selection))
         return

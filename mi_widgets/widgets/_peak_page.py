@@ -15,6 +15,7 @@ from mi_widgets.widgets._map import MapPanel
 from mi_widgets.widgets._peak_controls import PeakControls
 from mi_widgets.widgets._peak_map import MapChoice
 from mi_widgets.widgets._pixel import PixelFields
+from mi_widgets.widgets._slice_player import SlicePlayer
 from mi_widgets.widgets._spectrum import SpectrumPanel
 from mi_widgets.widgets._table import header_text
 from mi_widgets.widgets._window_fields import WindowFields
@@ -58,7 +59,7 @@ def build_page(app: "PeakMapper", start: xr.DataArray) -> None:
     main = ipw.HBox([right])
     main.add_class("mi-main")
     if app.map is not None:
-        left = ipw.VBox([app.map_choice, app.map.view, app.limits])
+        left = ipw.VBox([app.map_choice, app.map.view, *([app.slices] if app.slices else []), app.limits])
         left.add_class("mi-left")
         main.children = (left, right)
     # what starts a fit stands above the pictures, so that it is in sight on the first screen
@@ -81,6 +82,11 @@ def _build_pictures(app: "PeakMapper", start: xr.DataArray) -> None:
 
 def _build_fields(app: "PeakMapper") -> None:
     data, at = app.data, app.at
+    app.slices = None
+    if at.dims and data.sizes[app.dim] > 1:
+        app.slices = SlicePlayer(
+            data[app.dim], on_slice=app.guard(lambda label: setattr(app, "slice_at", label)), on_error=app.show_error
+        )
     app.map_choice = MapChoice(app.guard(app._draw_map))
     app.pixel = PixelFields(
         {d: data[d] if d in data.coords else None for d in at.dims}, at.labels, at.map_dims,

@@ -12,6 +12,7 @@ from mi_widgets.widgets._peak_base import PeakBase
 from mi_widgets.widgets._peak_params import DEFAULTS, check_params
 from mi_widgets.widgets._pointing import is_region
 from mi_widgets.widgets._region import fit_region
+from mi_widgets.widgets._slice_player import nearest_label
 from mi_widgets.widgets._snap import snap
 from mi_widgets.widgets._warned import warned
 
@@ -56,6 +57,8 @@ class PeakMapper(PeakBase):
         empty for none.
     preview, auto_run : bool
         Fit the pointed spectrum, or the whole map, again at once when a control changes.
+    slice_at : float or None
+        Energy at which the map shows the data themselves; None is the intensity of the window.
     show_starts : bool
         Show the starting positions as lines that can be dragged.
 
@@ -158,6 +161,10 @@ class PeakMapper(PeakBase):
     @traitlets.validate("window")
     def _window_valid(self, proposal: Any) -> Any:
         return self.call.window(proposal["value"])
+
+    @traitlets.validate("slice_at")
+    def _slice_valid(self, proposal: Any) -> float | None:
+        return nearest_label(self.data[self.dim], proposal["value"]) if self.at.dims else None
 
     def pin(self) -> None:
         """Keep the present spectrum in the picture beside the next ones."""
