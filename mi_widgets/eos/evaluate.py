@@ -133,7 +133,7 @@ def evaluate(
     >>> from mi_widgets.eos import reference_equation
     >>> at = evaluate(reference_equation("mgo_tange_2009"), pressure=[0.0, 100.0], temperature=2000.0)
     >>> at.density.values.round(2).tolist()
-    [[3.3, 4.62]]
+    [[3.32, 4.81]]
     """
     source = source_of(eos, who="evaluate")
     e, fit = source.equation, source.fit

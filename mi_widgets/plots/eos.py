@@ -42,7 +42,7 @@ def isotherm_columns(fit: xr.Dataset, curves: xr.Dataset) -> dict[str, dict[str,
     >>> from mi_widgets import eos
     >>> from mi_widgets.datasets import make_eos
     >>> fit = eos.fit_eos(make_eos(seed=0).isel(point=slice(0, 20)), form="bm2")
-    >>> sorted(isotherm_columns(fit, eos.evaluate(fit)))
+    >>> sorted(isotherm_columns(fit, eos.evaluate(fit, temperature=300)))
     ['300 K', 'band 300 K', 'errors', 'points', 'residuals']
     """
     kind = _kind(fit)
