@@ -17,6 +17,8 @@ FIRST_STEPS, SURVIVORS = 40, 8
 GAIN = 1e-7
 #: Starts whose log-likelihoods differ by less have found the same maximum.
 SAME = 1e-2
+#: More different angles are gathered in so many cells while starts are compared; the last steps see them all.
+MANY = 720
 
 
 @dataclass
@@ -100,6 +102,10 @@ def fit_mixture(
         nothing = np.empty(0)
         return Mixture(nothing, nothing, np.ones(1), -n * float(np.log(TWO_PI)))
     cosine, sine = np.cos(phi), np.sin(phi)
+    exact = cosine, sine, counts
+    if phi.size > MANY:
+        phi, counts = _gathered(phi, counts)
+        cosine, sine = np.cos(phi), np.sin(phi)
     if n_components == 1 and not uniform:  # no mixture: the answer is known
         n_starts = 1
     state = _starts(phi, counts, n_components, uniform, rng, n_starts, largest)
@@ -116,7 +122,7 @@ def fit_mixture(
         if ends and likelihood[k] > likelihood[best[0]] - SAME:  # the same maximum
             continue
         mean, concentration, weight = (part[k] for part in state)
-        ends.append(ascend(cosine, sine, counts, mean, concentration, weight, largest=largest))
+        ends.append(ascend(*exact, mean, concentration, weight, largest=largest))
     found = max(ends, key=lambda end: end.log_likelihood)
     return Mixture(
         found.mean, found.concentration, found.weight, found.log_likelihood, steps + more, found.converged
@@ -124,6 +130,14 @@ def fit_mixture(
 
 
 State = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _gathered(phi: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and numbers of the angles in `MANY` cells."""
+    cell = np.minimum((phi % TWO_PI * (MANY / TWO_PI)).astype(int), MANY - 1)
+    number = np.bincount(cell, weights=counts, minlength=MANY)
+    there = number > 0
+    return np.bincount(cell, weights=counts * (phi % TWO_PI), minlength=MANY)[there] / number[there], number[there]
 
 
 def _starts(
