@@ -24,16 +24,18 @@ JITTER = 1e-8
 class Prior:
     """Normal priors on the logarithms, and bounds.
 
-    Length scales grow with the square root of the number of features, as distances do (C. Hvarfner et al. (2024),
-    arXiv:2402.02229).
+    Length scales grow with the square root of the number of features, as distances do: their density is log-normal,
+    the mean of the logarithm sqrt(2) + log(d) / 2 and its deviation sqrt(3); that of the noise has -4 and 1 (C.
+    Hvarfner et al. (2024), arXiv:2402.02229). The highest density of a length scale is asked for, not that of its
+    logarithm, so the means that stand here are lower by the squares of the deviations.
     """
 
     n_groups: int
     n_features: int
-    length_mean: float = float(np.sqrt(2))
+    length_mean: float = float(np.sqrt(2)) - 3.0
     length_std: float = float(np.sqrt(3))
     signal_std: float = 1.5
-    noise_mean: float = -4.0
+    noise_mean: float = -5.0
     noise_std: float = 1.0
     noise_bounds: tuple[float, float] = (1e-6, 1.0)
     fixed_noise: float | None = None

@@ -9,8 +9,8 @@ from mi_widgets.bo._threads import one_thread
 
 __all__ = ["Fitted", "Observations"]
 
-#: Up to so many observations each fit is also begun afresh; later each fourth.
-AFRESH = 30
+#: Up to so many observations each fit is also begun afresh; later whenever their number has changed by the second.
+AFRESH, AFRESH_EACH = 30, 8
 
 
 class Observations:
@@ -80,6 +80,7 @@ class Fitted(Observations):
         self.theta = self.prior.start
         self._distance = np.zeros((self.n_groups, 256))
         self._n_distances = 0
+        self._afresh_at = 0  # number of observations when a fit was last begun afresh
         self._used: np.ndarray | None = None  # hyperparameters of W, in the unit of the values
         self._rebuilt_at = 0  # number of observations when W was last due to be made anew
         self._rows = 0  # rows of W that are there
@@ -127,9 +128,18 @@ class Fitted(Observations):
         return replace(self.prior, fixed_noise=fixed)
 
     def starts(self) -> list[np.ndarray]:
-        """Where to begin: where the last fit ended, and often also afresh, as the last one may lie in a side valley."""
-        afresh = self.n <= AFRESH or self.n % 4 == 0
-        return [self.theta, self.prior_now().start] if afresh else [self.theta]
+        """Where to begin: where the last fit ended, and often afresh in two places, as that may lie in a side valley.
+
+        Almost no noise, and short length scales: smooth values are else taken for noise, rough ones for a plain.
+        """
+        if self.n > AFRESH and abs(self.n - self._afresh_at) < AFRESH_EACH:
+            return [self.theta]
+        self._afresh_at = self.n
+        prior = self.prior_now()
+        quiet, short = prior.start, prior.start
+        quiet[-1] -= 3.0
+        short[:-2] -= 1.5
+        return [self.theta, quiet, short]
 
     @one_thread
     def update(self, *, refit: bool = True) -> None:
