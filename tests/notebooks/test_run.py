@@ -92,7 +92,7 @@ CHECKS = {
         assert pool.conductivity.idxmin().item() == "LiI rocksalt"
         assert float(np.sort(near)[1] / near.min()) > 4
         assert hits[1] >= hits[0] >= 3
-        few, all_ = (means["with outlier", text][0] for text in ("2 descriptors", "36 descriptors"))
+        few, all_ = (found["with outlier", t].mean_trials.values[0] for t in ("2 descriptors", "36 descriptors"))
         assert few > 40 and all_ < 20
         assert float(hard.mean_trials.sel(strategy="z score")) < 20
     """,
@@ -140,6 +140,15 @@ CHECKS = {
         assert shown.size > 1 and abs(shown - 60).max() < 5
         assert space.attrs["chosen"] == "2+u" and explorer.state == "idle"
     """,
+    "13_choose_a_circuit": """
+        assert int(steady.status) == 0 and int(moved.status) == 1
+        assert all(abs(float(fit[n]) - v) <= 3 * float(fit[n + "_stderr"]) for n, v in truth.items())
+        assert ladder["C"] < 1e-10 and 1e-4 < ladder["Q"] < 4e-4
+        assert set(impedance.equivalence_classes(found)[0]) == {"R-p(R,Q)-p(R,Q)", "R-p(Q,R-p(R,Q))"}
+        assert parted.equivalence_class.values.tolist() == [0, 1]
+        assert explorer.state == "idle"
+        assert bool((abs(aged.R2 - series.true_R2) < 4 * aged.R2_stderr).all())
+    """,
     "03_choose_number_of_peaks": """
         assert float((chosen.n_peaks[:, :12] == 2).mean()) > 0.97
         assert float((chosen.n_peaks[:, 12:] == 1).mean()) > 0.97
@@ -147,6 +156,25 @@ CHECKS = {
         assert both.attrs["background"] == "shirley" and (both.n_peaks == 1).all()
         assert few.attrs["residual_correlation"] > 6 > both.attrs["residual_correlation"]
         assert float((found.n_peaks == 2).mean()) > 0.95, "with the neighbours"
+    """,
+    "11_see_waves_from_few_pixels": """
+        rings = found.ring_position.sel(image="lasso")
+        assert (abs(rings - ds.true_ring.values) < 0.05).all()
+        assert (found.ring_ratio.sel(image="lasso") >= 10).all() and (found.ring_ratio.sel(image="transform") <= 2).all()
+        assert int(found.sufficiency) == 0 and tests[7200][1] < 0.01 < tests[4050][0]
+        assert difference < 0.01
+        assert 0.4 < to_truth[0] < 0.5 and abs(to_truth[1] - to_truth[0]) < 0.15
+        assert explorer.state == "idle" and explorer.result is None
+    """,
+    "12_map_a_gap": """
+        assert (gaps.status == 0).all() and (cold.status != 1).all()
+        assert abs(rows[0][0] / rows[0][2] - 1) < 0.02 and abs(rows[1][0] / rows[1][2] - 1) < 0.05
+        off = abs(float(believed.coherence_length - vortex.coherence_length) / float(believed.coherence_length_stderr))
+        assert off > 8 and float(cold.rms.median()) > 1.3 * float(gaps.rms.median())
+        assert abs(float(effective.temperature) - 1.5) < 4 * float(effective.temperature_stderr)
+        assert abs(float(ratio.gap_ratio) - 3.87) < 0.05
+        assert float(parts.explained[0]) > 5 * float(parts.explained[1])
+        assert mapper.slice_at is not None
     """,
 }
 
