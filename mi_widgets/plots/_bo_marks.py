@@ -150,7 +150,7 @@ def pool_layer(
     px, py = x.values[keep], y.values[keep]
     raster = len(px) > MOST_POINTS
     grid = PoolGrid(px, py) if raster or (_few(px) and _few(py)) else None
-    raster |= grid is not None and grid.share_filled > 0.7
+    raster |= grid is not None and grid.share_filled > (0.45 if min(grid.shape) > 8 else 0.7)
     signed = is_signed(shown)
     style: dict[str, Any] = {
         "cmap": palette(signed), "clim": tuple(limits or color_limits(values[keep])), "colorbar": True,
