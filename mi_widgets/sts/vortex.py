@@ -29,7 +29,7 @@ def fit_vortex(
     ----------
     gaps : xarray.Dataset
         Of `mi_widgets.sts.gap_map` over y and x, or of one's own: ``gap`` and, better, ``gap_stderr`` and ``status``.
-        Pixels with a status other than ok are left out.
+        Pixels that did not converge are left out, and those whose gap itself stands at a bound.
     center : (float, float), optional
         Rough y and x of the vortex; by default where gaps are least over about a tenth of the map.
     width : float, optional
@@ -110,7 +110,7 @@ def _errors(gaps: xr.Dataset, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Standard errors, and which pixels are used."""
     use = np.isfinite(values)
     if "status" in gaps:
-        use &= np.asarray(gaps["status"].transpose("y", "x").values) == 0
+        use &= np.isin(gaps["status"].transpose("y", "x").values, (0, 2))
     if "gap_stderr" not in gaps:
         return np.ones_like(values), use
     error = np.asarray(gaps["gap_stderr"].transpose("y", "x").values, dtype=float)
