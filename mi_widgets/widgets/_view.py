@@ -78,6 +78,7 @@ class View(anywidget.AnyWidget):
         self._wire, self._on_error = wire, on_error
         self._events: list[Any] = []
         self._displays: dict[str, None] = {}
+        self._behind: set[str] = set()  # displays that still show what was drawn before
         self._ack: dict[str, Any] | None = None
         self._wanted: dict[str, Callable[[bytes], None]] = {}
         self._keys: list[Callable[[str, bool], None]] = []
@@ -92,6 +93,7 @@ class View(anywidget.AnyWidget):
         """Draw something else; every display of this view asks for it."""
         with self.lock:
             self._document.remove_on_change(self)
+            self._behind = set(self._displays)
             self._build(element)
             self.send({"k": "reset"})
 
@@ -253,12 +255,16 @@ class View(anywidget.AnyWidget):
             self._displays.pop(vid, None)
             self._displays[vid] = None
         if kind == "ready":
+            self._behind.discard(vid)
             self._flush()
             docs, _ = standalone_docs_json_and_render_items([self.plot.state], suppress_callback_warning=True)
             doc = serialize_json(next(iter(docs.values())))
             self.send({"k": "doc", "vid": vid, "n": message.get("n"), "doc": doc, "frames": self._frames()})
         elif kind == "patch":
             self._ack = {"vid": vid, "seq": message["seq"]}
+            if vid in self._behind:
+                self._flush()
+                return  # of figures that are gone: nothing here has their names
             self._document.apply_json_patch(json.loads(message["patch"]), setter=self)
             for after in self._after:
                 after()

@@ -137,6 +137,20 @@ def test_show_replaces_the_document(view: View, page_of: Any) -> None:
         view.part("line")
 
 
+def test_changes_of_figures_that_are_gone_are_passed_over(view: View, page_of: Any) -> None:
+    page = page_of(view)
+    page.open()
+    old = view.figure("line").y_range
+    view.show(hv.Scatter(([0.0], [1.0]), label="dots"))
+    page.clear()
+    page.set(old, end=5.0)  # the page has not asked for the new picture yet
+    assert not page.of("error")
+    assert [m["ack"]["seq"] for m in page.of("ack")] == [1]
+    page.open()
+    page.set(view.figure("dots").y_range, end=7.0)
+    assert view.figure("dots").y_range.end == 7.0
+
+
 def test_keys_figures_and_downloads(view: View, page_of: Any) -> None:
     page = page_of(view)
     assert not view.request_figure("png", print)
