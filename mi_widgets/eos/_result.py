@@ -171,11 +171,13 @@ def _judge(
         elif stderr[i] > loose and not found.at_bound[i]:
             status = 3
             remarks.append(f"The data hardly tell {name}: {values[i]:.4g} ± {stderr[i]:.2g}; hold it at a known value.")
-    for i, name in enumerate(problem.free):
-        remarks += [
-            f"{problem.free[j]} and {name} go together (correlation {correlation[i, j]:.2f}): "
-            "neither means much without the other."
-            for j in range(i)
-            if abs(correlation[i, j]) > 0.95
-        ]
+    high = np.triu(np.abs(correlation) > 0.95, 1)
+    together = [name for name, row, column in zip(problem.free, high, high.T, strict=True) if row.any() or column.any()]
+    if together:
+        listed = f"{', '.join(together[:-1])} and {together[-1]}"
+        if len(together) == 2:
+            how = f"correlation {correlation[high][0]:.2f}): neither means much without the other"
+        else:
+            how = f"correlations up to {np.abs(correlation[high]).max():.2f}): none means much without the others"
+        remarks.append(f"{listed} go together ({how}.")
     return status, " ".join(remarks)

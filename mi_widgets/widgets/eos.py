@@ -164,6 +164,8 @@ class EOSExplorer(Study):
         sliders = self._take_controls(*fields_.SLIDERS)
         for name, style in (("v0", ".5g"), ("k0", ".4g"), ("k0_prime", ".2f"), ("gamma0", ".3f")):
             self.controls.widgets[name].readout_format = style
+        for name in ("theta0", "q", "a", "b"):
+            self.controls.widgets[name].placeholder = "free"
         back = ipw.Button(description="Back to the fit", tooltip="Put the sliders where the fit is")
         back.on_click(self.guard(lambda _: self._sliders_to_fit()))
         sample = ipw.Button(description="Sample", tooltip="Draw parameters of the chosen form from their posterior")
@@ -216,6 +218,9 @@ class EOSExplorer(Study):
         return eos.evaluate(fit, volume=np.linspace(low - pad, high + pad, 60), temperature=self._temperatures())
 
     def _draw_result(self) -> None:
+        if self.worker.running and self.run_bar.unit == "forms" and self.result is not None:
+            self._table.rows = text.rows(self.result, fields_.FORMS)  # pictures are drawn when all forms are there
+            return
         (result, draws), self._drawn = self._drawn, (self.result, self.draws)
         if result is not self.result:
             self._drawn_tabs.clear()
