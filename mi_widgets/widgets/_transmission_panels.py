@@ -11,7 +11,7 @@ from bokeh.models import BoxZoomTool, HoverTool, PanTool, ResetTool, WheelZoomTo
 from bokeh.models.annotations import Legend, LegendItem, Span
 
 from mi_widgets.plots._dos_frames import map_frame, map_limits
-from mi_widgets.plots._style import plain
+from mi_widgets.plots._style import palette, plain
 from mi_widgets.plots._transmission_frames import (
     HeatRows,
     cluster_color,
@@ -246,7 +246,8 @@ class HeatPanel:
         low, high = heat_limits(beta.values)
         with self.view.lock:
             self.view.put(heat_image(beta, self._rows))
-            self.view.part("heat").handles["color_mapper"].update(low=low, high=high)
+            colors = list(palette(True))  # new data bring the default ones back
+            self.view.part("heat").handles["color_mapper"].update(low=low, high=high, palette=colors)
             self.view.figure("heat").title.text = plain(title)
 
     def mark(self, position: int | None, energy: float | None) -> None:

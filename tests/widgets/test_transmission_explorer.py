@@ -11,6 +11,7 @@ import xarray as xr
 from mi_widgets import transmission
 from mi_widgets.datasets._transmission import make_molecular_junctions
 from mi_widgets.errors import LabelError, ParameterError
+from mi_widgets.plots._style import palette
 from mi_widgets.widgets import link
 from mi_widgets.widgets.transmission import TransmissionExplorer
 
@@ -79,6 +80,9 @@ def test_a_click_on_the_map_chooses_and_says_what_it_means(done: TransmissionExp
     np.testing.assert_allclose(
         column(done.errors, "line approximate", "y"), done.result.error.sel(cluster_label=0, energy=energy)
     )
+    mapper = done.heat.view.part("heat").handles["color_mapper"]
+    assert mapper.low == -mapper.high
+    assert list(mapper.palette) == list(palette(True))
     trust = done.result.trust.sel(cluster_label=0, energy=energy)
     assert bool((trust != 0).any()) == bool(len(column(done.errors, "untrusted", "left")))
 
