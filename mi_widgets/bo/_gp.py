@@ -180,7 +180,7 @@ class PoolGP(Fitted):
         return self._last[1]
 
     def _std(self, total: np.ndarray) -> np.ndarray:
-        variance = self.signal - total
+        variance = np.subtract(self.signal, total)
         np.maximum(variance, 1e-12 * self.signal, out=variance)
         return np.sqrt(variance, out=variance)
 
@@ -198,9 +198,10 @@ class PoolGP(Fitted):
         before = self.standard()[0]
         shift = (sum(self.values) + value) / (self.n + 1) - before
         # One pass over W, for the row: the mean is there, and moves with that of the values.
-        expected = (1 - self._ones) * shift
-        expected += self._mean()
-        expected += ((value - expected[i]) / last) * row
+        expected = self._mean().copy()
+        expected += shift
+        blas.daxpy(self._ones, expected, a=-shift)
+        blas.daxpy(row, expected, a=(value - expected[i]) / last)
         row *= row
         row += self._sum
         return expected, self._std(row)
