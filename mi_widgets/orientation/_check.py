@@ -11,7 +11,7 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.labels import require_numeric
 
-__all__ = ["Angles", "grouped", "prepare", "to_degrees", "whole"]
+__all__ = ["Angles", "generator", "grouped", "prepare", "to_degrees", "whole"]
 
 DEGREES = ("degree", "degrees", "deg", "°", "degrees_north", "arcdegree")
 RADIANS = ("radian", "radians", "rad")
@@ -108,7 +108,7 @@ def prepare(
     where = np.full(values.size, -1)
     where[use] = place
     counts = np.bincount(place, weights=counted[use])
-    step = find_rounding(different, who, rounding, getattr(angles, "attrs", {}))
+    step = find_rounding(different, int(use.sum()), who, rounding, getattr(angles, "attrs", {}))
     phi = np.radians(different * (360.0 / period))
     return Angles(folded, phi, counts, where, float(counts.sum()), float(period), step)
 
@@ -122,6 +122,8 @@ def to_degrees(angles: Any, *, who: str, period: float = 180.0) -> np.ndarray:
             "xr.DataArray(values, dims='grain', attrs={'units': 'degree'})."
         )
     require_numeric(angles, who=who)
+    if angles.dtype.kind == "b":
+        raise DataError(f"{who} needs angles as numbers; this array holds {angles.dtype}.")
     units = str(angles.attrs.get("units", "")).strip()
     values = np.asarray(angles.values, dtype=float)
     finite = values[np.isfinite(values)]
@@ -181,8 +183,11 @@ def _weights(weights: Any, shape: tuple[int, ...], who: str) -> np.ndarray:
     return values
 
 
-def find_rounding(different: np.ndarray, who: str, rounding: float | str, attrs: Mapping[Any, Any]) -> float:
-    """Step (degree) to which angles are rounded: as said, as the data say, else the largest that fits them all."""
+def find_rounding(different: np.ndarray, n: int, who: str, rounding: float | str, attrs: Mapping[Any, Any]) -> float:
+    """Step (degree) to which angles are rounded: as said, as the data say, else the largest that fits them all.
+
+    A few values are multiples of a coarse step by chance; then nothing above 1 degree is believed.
+    """
     if rounding != "auto":
         if isinstance(rounding, bool | str) or not np.isfinite(rounding) or not 0 <= rounding <= 45:
             raise ParameterError(f"{who}: rounding must be 'auto' or a step of 0 to 45 degree; got {rounding!r}.")
@@ -190,7 +195,7 @@ def find_rounding(different: np.ndarray, who: str, rounding: float | str, attrs:
     said = attrs.get("rounding")
     if isinstance(said, int | float | np.number) and 0 <= float(said) <= 45:
         return float(said)
-    for step in STEPS:
+    for step in STEPS if different.size >= 6 or n >= 30 else [s for s in STEPS if s <= 1]:
         if np.abs(different / step - np.round(different / step)).max() < 1e-6:
             return step
     return 0.0
@@ -201,6 +206,16 @@ def whole(name: str, value: Any, least: int, most: int, *, who: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
         raise ParameterError(f"{who}: {name} must be a whole number from {least} to {most}; got {value!r}.")
     return int(value)
+
+
+def generator(seed: Any, *, who: str) -> np.random.Generator:
+    """Generator of a seed, or `ParameterError`."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"{who}: seed must be a whole number from 0, a numpy Generator or None; got {seed!r}."
+        ) from None
 
 
 def grouped(angles: xr.DataArray, by: str, *, who: str) -> list[tuple[Any, np.ndarray]]:

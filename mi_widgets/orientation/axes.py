@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
+from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.labels import require_numeric
 from mi_widgets.methods.selection import criterion_weights, information_criteria
 from mi_widgets.orientation._candidates import Candidate, named
@@ -98,8 +98,10 @@ def select_axes(
     if candidates is None:
         chosen.append(Candidate(max_components, True))
     n_starts = whole("n_starts", n_starts, 1, 1000, who=who)
+    if isinstance(largest, bool | str) or not 1 <= largest <= 1e8:
+        raise ParameterError(f"{who}: largest must be a concentration from 1 to 1e8; got {largest!r}.")
     x, use = _unit_vectors(directions, who)
-    key = seed_of(seed)
+    key = seed_of(seed, who=who)
     fits: list[AxisMixture | None] = []
     for c in chosen:
         if len(x) < GRAINS_PER_PARAMETER * _free(c):

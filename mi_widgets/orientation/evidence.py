@@ -10,7 +10,7 @@ import xarray as xr
 
 from mi_widgets.errors import ParameterError
 from mi_widgets.orientation._candidates import Candidate, named
-from mi_widgets.orientation._check import Angles, prepare, whole
+from mi_widgets.orientation._check import Angles, generator, prepare, whole
 from mi_widgets.orientation._dataset import attributes, judge, too_few
 from mi_widgets.orientation._em import Mixture, fit_mixture
 from mi_widgets.orientation._evidence_dataset import Sampled, evidence_dataset
@@ -147,7 +147,7 @@ def free_energy(
     sampling = sampling or Sampling()
     sampling.check(who)
     ready = prepare(angles, who=who, weights=weights, period=period, rounding=rounding)
-    key = seed_of(seed)
+    key = seed_of(seed, who=who)
     fits = [None if too_few(c, ready.total) else fit(c, ready, key) for c in chosen]
 
     def parts() -> Iterator[Part]:
@@ -165,13 +165,10 @@ def free_energy(
     return ds.assign_attrs(attrs | ds.attrs)
 
 
-def seed_of(seed: Any) -> int:
+def seed_of(seed: Any, *, who: str) -> int:
     """A whole number for the streams of all candidates."""
-    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
-        if seed < 0:
-            raise ParameterError(f"seed must not be negative; got {seed!r}.")
-        return int(seed)
-    return int(np.random.default_rng(seed).integers(2**31))
+    rng = generator(seed, who=who)
+    return int(seed) if isinstance(seed, int | np.integer) else int(rng.integers(2**31))
 
 
 def fit(candidate: Candidate, angles: Angles, key: int) -> Mixture:

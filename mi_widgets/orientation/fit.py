@@ -8,7 +8,7 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import label
 from mi_widgets.orientation._candidates import Candidate
-from mi_widgets.orientation._check import grouped, prepare, whole
+from mi_widgets.orientation._check import generator, grouped, prepare, whole
 from mi_widgets.orientation._dataset import attributes, judge, mixture_dataset, too_few
 from mi_widgets.orientation._em import fit_mixture, n_parameters
 from mi_widgets.orientation._groups import over_groups
@@ -103,7 +103,7 @@ def fit_orientation(
     who = "fit_orientation"
     candidate = _candidate(n_components, uniform, who)
     n_starts = whole("n_starts", n_starts, 1, 1000, who=who)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who=who)
 
     def one(some: xr.DataArray, counts: Any) -> xr.Dataset:
         ready = prepare(some, who=who, weights=counts, period=period, rounding=rounding)

@@ -165,7 +165,7 @@ def iter_select_orientation(
             raise ParameterError(f"{who}: sampling must be orientation.Sampling(...); got {type(sampling).__name__}.")
         sampling.check(who)
     n_starts = whole("n_starts", n_starts, 1, 1000, who=who)
-    key = seed_of(seed)
+    key = seed_of(seed, who=who)
     ready = prepare(angles, who=who, weights=weights, period=period, rounding=rounding)
     parameters = {
         "candidates": [c.name for c in chosen], "criterion": criterion, "period": period, "rounding": rounding,

@@ -7,7 +7,7 @@ from scipy import integrate, special
 
 from mi_widgets import orientation
 from mi_widgets.datasets._orientation import make_orientation_axes
-from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
+from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.orientation._watson import concentration_of, log_density, log_norm, mean_square
 
@@ -55,6 +55,8 @@ def test_bad_axes():
     good = make_orientation_axes(20, seed=0).direction
     with pytest.raises(LabelError, match="grain"):
         orientation.select_axes(good.rename(grain="atom"))
+    with pytest.raises(ParameterError, match="largest"):
+        orientation.select_axes(good, largest=-1.0)
     with pytest.raises(DataError, match="the same"):
         orientation.select_axes(good.isel(grain=[0] * 20))
     with pytest.raises(DataError, match="at least 5"), pytest.warns(MIWidgetsWarning, match="left out"):

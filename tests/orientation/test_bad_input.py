@@ -37,6 +37,8 @@ def test_wrong_units_and_labels(verb, angles):
         verb(angles([np.inf, *values]))
     with pytest.raises(DataError, match="numbers"):
         verb(xr.DataArray(["a", "b"], dims="grain", attrs={"units": "degree"}))
+    with pytest.raises(DataError, match="as numbers"):
+        verb(xr.DataArray([True, False] * 9, dims="grain", attrs={"units": "degree"}))
     with pytest.raises(ParameterError, match="period"):
         verb(angles(values), period=90)
     with pytest.raises(ParameterError, match="rounding"):
@@ -86,6 +88,8 @@ def test_options(angles, two):
         (lambda: orientation.free_energy(two.angle, sampling=Sampling(spread=0.0)), "spread"),
         (lambda: orientation.free_energy(two.angle, sampling=Sampling(engine="cuda")), "engine"),
         (lambda: orientation.free_energy(two.angle, seed=-1), "seed"),
+        (lambda: orientation.select_orientation(two.angle, seed="a"), "seed must be"),
+        (lambda: orientation.fit_orientation(two.angle, seed=1.5), "seed must be"),
         (lambda: orientation.rose(two.angle, width=7.0), "divide 180"),
         (lambda: orientation.rose(two.angle, width=2.5), "multiple"),
         (lambda: make_orientations(0), "n_grains"),

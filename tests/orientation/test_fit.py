@@ -220,6 +220,21 @@ def test_statistics_against_scipy_and_simulation(two, angles):
     assert float(both.rayleigh_p) > 0.01 > float(both.kuiper_p)
 
 
+def test_rounding_is_seen_where_there_is_enough_to_see(angles):
+    def seen(values):
+        return float(orientation.rose(angles(values), width=180.0).rounding)
+
+    rng = np.random.default_rng(0)
+    assert seen(rng.integers(0, 36, 200) * 5) == 5.0
+    assert seen([40.0, 50.0] * 20) == 10.0
+    assert seen([10.0, 40.0, 70.0]) == 1.0  # multiples of 10 by chance
+    assert seen(rng.integers(0, 1800, 200) / 10) == 0.1
+    assert seen(rng.uniform(0, 180, 200)) == 0.0
+    assert seen([0.0, 180.0, 179.9999999999, -1e-12]) == 1.0
+    said = angles(rng.uniform(0, 180, 50)).assign_attrs(rounding=2.0)
+    assert float(orientation.rose(said).rounding) == 2.0
+
+
 def test_rose_counts_every_value_once(angles):
     found = orientation.rose(angles(np.arange(0.0, 180.0)), width=10)
     assert found.number.values.tolist() == [10.0] * 18

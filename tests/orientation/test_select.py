@@ -86,12 +86,12 @@ def test_free_energy_of_one_component_is_that_of_quadrature():
 
 
 def test_draws_have_the_mean_and_scatter_of_the_fit(two):
-    found = orientation.select_orientation(two.angle, candidates=["2"], sampling=Sampling(n_sweeps=3000))
+    found = orientation.select_orientation(two.angle, candidates=["2"], sampling=Sampling(n_sweeps=2000))
     one = found.sel(candidate="2")
     for name in ("mean_axis", "concentration", "weight"):
         draws, error = one[f"posterior_{name}"], one[f"{name}_stderr"]
         assert (np.abs(draws.mean("draw") - one[name]) < 0.5 * error + 0.1).all(), name
-        assert (draws.std("draw") / error).values == pytest.approx(1.0, abs=0.25), name
+        assert (draws.std("draw") / error).values == pytest.approx(1.0, abs=0.3), name
 
 
 def test_both_engines_make_the_same_chain_and_a_seed_repeats_it(two):
@@ -119,7 +119,7 @@ def test_angles_counted_one_by_one_give_the_same_chain(two):
 
 def test_a_component_too_many_does_not_win(two):
     found = orientation.select_orientation(
-        two.angle, candidates=["1", "2", "3"], criterion="free_energy", sampling=Sampling(n_sweeps=1200)
+        two.angle, candidates=["1", "2", "3"], criterion="free_energy", sampling=Sampling(n_sweeps=600)
     )
     assert found.attrs["chosen"] == found.attrs["chosen_free_energy"] == "2"
     assert float(found.delta_free_energy.sel(candidate="3")) < 3  # it costs next to nothing, as the rule says
