@@ -8,7 +8,7 @@ import xarray as xr
 
 from mi_widgets.impedance._check import Spectra, finish
 from mi_widgets.impedance._classes import Classes, classify, distance_steps, noise_level
-from mi_widgets.impedance._dataset import curve_variables, parameter_attrs, statistics, status_attrs
+from mi_widgets.impedance._dataset import ambiguous_attrs, curve_variables, parameter_attrs, statistics, status_attrs
 from mi_widgets.impedance._fit import NOT_RUN, Fits, Settings, fit_steps
 from mi_widgets.impedance._grammar import Circuit
 from mi_widgets.methods.selection import criterion_weights
@@ -68,6 +68,8 @@ class Comparison:
             name: (dims, self._table(name).reshape(shape), self.statistics[0][name][2]) for name in _STATISTICS
         }
         out["status"] = (dims, np.stack([f.status for f in self.fits], axis=1).reshape(shape), status_attrs())
+        ambiguous = np.stack([f.ambiguous for f in self.fits], axis=1).reshape(shape)
+        out["ambiguous"] = (dims, ambiguous.astype(np.int8), ambiguous_attrs())
         out |= self._ranks(dims, shape)
         size = np.array([c.n_parameters for c in self.circuits])
         out["n_parameters"] = ("candidate", size, {"units": "1", "long_name": "number of parameters"})
@@ -155,6 +157,7 @@ def _nothing(circuit: Circuit, spectra: Spectra) -> Fits:
     nan = np.full((rows, k), np.nan)
     return Fits(
         nan, nan, nan, np.full((rows, k, k), np.nan), np.zeros((rows, k), dtype=np.int8), np.full(rows, np.nan),
-        2 * spectra.usable.sum(axis=1), k, np.full(rows, np.nan), np.full(rows, NOT_RUN, dtype=np.int8),
+        2 * spectra.usable.sum(axis=1), k, np.full(rows, np.nan), np.zeros(rows, dtype=bool),
+        np.full(rows, NOT_RUN, dtype=np.int8),
         np.full(spectra.z.shape, np.nan, dtype=complex),
     )  # fmt: skip

@@ -9,7 +9,15 @@ from mi_widgets.impedance._fit import STATUS, Fits
 from mi_widgets.impedance._grammar import Circuit
 from mi_widgets.methods.selection import information_criteria
 
-__all__ = ["Variable", "curve_variables", "log_likelihood", "parameter_attrs", "spectral", "status_attrs"]
+__all__ = [
+    "Variable",
+    "ambiguous_attrs",
+    "curve_variables",
+    "log_likelihood",
+    "parameter_attrs",
+    "spectral",
+    "status_attrs",
+]
 
 #: Dims, values, attributes.
 Variable = tuple[tuple[str, ...], np.ndarray, dict[str, Any]]
@@ -41,6 +49,12 @@ def status_attrs() -> dict[str, Any]:
     return {
         "units": "1", "long_name": "status of the fit", "flag_values": flags, "flag_meanings": " ".join(STATUS)
     }  # fmt: skip
+
+
+def ambiguous_attrs() -> dict[str, Any]:
+    """Attributes of a flag."""
+    flags = {"flag_values": np.array([0, 1], dtype=np.int8), "flag_meanings": "one_minimum several_minima"}
+    return {"units": "1", "long_name": "other values fit nearly as well", **flags}
 
 
 def spectral(spectra: Spectra) -> tuple[tuple[str, ...], tuple[int, ...]]:

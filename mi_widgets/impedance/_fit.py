@@ -19,6 +19,8 @@ NOT_CONVERGED, AT_BOUND, NO_DATA, NOT_RUN = 1, 2, 3, 4
 POOL, ROWS = 20, 192
 #: Costs that are alike to this share belong to the same minimum.
 SAME = 1e-3
+#: Minima whose -2 ln L differ by less are both to be reckoned with, if they lie so many standard errors apart.
+RIVAL, APART = 6.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Fits:
         Number of real data (rows,), and of parameters that were searched.
     share : (rows,)
         Share of the starts that reached the same minimum.
+    ambiguous : (rows,) bool
+        Whether other values, far from these, fit nearly as well.
     status : (rows,) int8
         As in `STATUS`.
     fitted : (rows, frequency) complex
@@ -69,6 +73,7 @@ class Fits:
     n_data: np.ndarray
     n_free: int
     share: np.ndarray
+    ambiguous: np.ndarray
     status: np.ndarray
     fitted: np.ndarray
 
@@ -118,7 +123,8 @@ def fit_steps(
     n_data = 2 * usable.sum(axis=1)
     rows = np.flatnonzero(n_data >= circuit.n_parameters + 3)
     low, high = limits(circuit, np.where(usable, z, np.nan)[rows], omega, settings)
-    best = Solution(np.full((len(z), len(low)), np.nan), np.full(len(z), np.inf), np.zeros(len(z), dtype=bool))
+    nowhere = np.full((len(z), len(low)), np.nan)
+    best = Solution(nowhere, np.full(len(z), np.inf), np.zeros(len(z), dtype=bool), nowhere.copy())
     share = np.full(len(z), np.nan)
     pool, pool_z = _pool(circuit, np.where(usable, z, np.nan)[rows], omega, (low, high), settings)
     for some in np.array_split(rows, max(1, rows.size * settings.n_starts // ROWS)):
@@ -179,6 +185,26 @@ def _descend(
     with np.errstate(invalid="ignore"):
         share[rows] = (cost <= (1 + SAME) * last.cost[:, None] + 1e-20).mean(axis=1)
     best.x[rows], best.cost[rows], best.converged[rows] = last.x, last.cost, last.converged | found.converged[at]
+    if best.other is not None:
+        n_data = 2 * (problem.weight > 0).sum(axis=1)
+        limit = last.cost + RIVAL if settings.known_noise else last.cost * np.exp(RIVAL / n_data)
+        best.other[rows] = _farthest(problem.circuit, found.x, cost, limit, last.x, settings)
+
+
+def _farthest(
+    circuit: Circuit, x: np.ndarray, cost: np.ndarray, limit: np.ndarray, best: np.ndarray, settings: Settings
+) -> np.ndarray:
+    """Of the places (rows, start, parameter) whose cost is below the limit, that farthest from the best, in order."""
+    rows, n = cost.shape
+
+    def ordered(x: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(x, _order(circuit, from_internal(circuit, x), settings), axis=1)
+
+    every = ordered(x).reshape(rows, n, -1)
+    away = np.abs(every - ordered(best)[:, None]).max(axis=2)
+    away = np.where(cost <= limit[:, None], away, -1.0)
+    at = away.argmax(axis=1)
+    return np.where(away.max(axis=1)[:, None] >= 0, every[np.arange(rows), at], np.nan)
 
 
 def _from_neighbours(problem: Problem, rows: np.ndarray, settings: Settings, best: Solution) -> None:
@@ -220,9 +246,13 @@ def _finished(
     for array in (values, error, correlation, fitted):
         array[failed] = np.nan
     at_bound[failed] = 0
+    with np.errstate(all="ignore"):
+        away = np.abs(best.other - to_internal(circuit, values)) if best.other is not None else np.zeros_like(x)
+        ambiguous = ((away > APART * error) & (away > 0.05)).any(axis=1)
     return Fits(
         values, error * np.where(circuit.logarithmic, values, 1.0), error, correlation, at_bound.astype(np.int8),
-        np.where(failed, np.nan, best.cost), n_data, int(free.sum()), share, status.astype(np.int8), fitted,
+        np.where(failed, np.nan, best.cost), n_data, int(free.sum()), share, ambiguous,
+        status.astype(np.int8), fitted,
     )  # fmt: skip
 
 

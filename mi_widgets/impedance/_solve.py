@@ -60,11 +60,14 @@ class Solution:
         Sum of squared weighted residuals; infinite where nothing could be computed.
     converged : (rows,) bool
         Whether a minimum was reached.
+    other : (rows, parameter) or None
+        Where another start arrived that is nearly as good, the farthest of them; NaN for none.
     """
 
     x: np.ndarray
     cost: np.ndarray
     converged: np.ndarray
+    other: np.ndarray | None = None
 
 
 def solve(problem: Problem, x: np.ndarray, *, n_steps: int, tolerance: float = 1e-10) -> Solution:

@@ -64,7 +64,7 @@ def compare_circuits(
         Over the other dims of `data` and ``candidate`` (the circuits):
 
         - ``bic``, ``aicc``, ``aic``, ``log_likelihood``, ``relative_rms``, ``reduced_chi_squared``, ``start_share``,
-          ``status`` as in `fit_circuit`; ``n_parameters`` (candidate), without that of the noise
+          ``ambiguous``, ``status`` as in `fit_circuit`; ``n_parameters`` (candidate), without that of the noise
         - ``rank``: 1 is the best, 0 not fitted; ``weight``, 1: Akaike's weight by the criterion
         - ``equivalence_class``: 0 is the class of the best circuit, -1 none; ``class_weight``, 1: weight among the
           best of each class; ``exactly_equivalent``: 1 where a circuit is mathematically the same as the best of its
@@ -129,8 +129,8 @@ def iter_compare_circuits(
     Returns
     -------
     iterator of runs.Part
-        ``done`` and ``total`` count circuits and, as the last step, the grouping into classes; ``result`` is the Dataset
-        so far, where circuits that wait are NaN with status not_run and classes are -1.
+        ``done`` and ``total`` count circuits and, as the last step, the grouping into classes; ``result`` is the
+        Dataset so far, where circuits that wait are NaN with status not_run and classes are -1.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.impedance._check import Spectra, check_spectra, check_weights, finish, require_points, whole
-from mi_widgets.impedance._dataset import curve_variables, parameter_attrs, statistics, status_attrs
+from mi_widgets.impedance._dataset import ambiguous_attrs, curve_variables, parameter_attrs, statistics, status_attrs
 from mi_widgets.impedance._fit import Fits, Settings, fit_rows
 from mi_widgets.impedance._grammar import Circuit, read_circuit
 
@@ -72,6 +72,8 @@ def fit_circuit(
           ``residual_imag`` (..., frequency), 1: over the modulus
         - ``relative_rms``, 1; ``reduced_chi_squared``, 1; ``log_likelihood``, ``aic``, ``aicc``, ``bic``
         - ``start_share``, 1: share of starts that came to this minimum; one that is small asks for more starts
+        - ``ambiguous``: 1 where another start came to other values, far outside the errors, that fit nearly as well (-2
+          ln L larger by less than 6): parts of the circuit can stand in for each other
         - ``status``: ok, not_converged, at_bound, no_data
 
     Raises
@@ -193,6 +195,8 @@ def _dataset(
     )  # fmt: skip
     out |= curve_variables(fits.fitted, spectra)
     out |= statistics(fits, weight, spectra, known_noise=settings.known_noise)
+    flag = fits.ambiguous.astype(np.int8).reshape(spectra.shape).copy()
+    out["ambiguous"] = (spectra.dims, flag, ambiguous_attrs())
     out["status"] = (spectra.dims, fits.status.reshape(spectra.shape).copy(), status_attrs())
     names = list(circuit.names)
     ds = xr.Dataset(out, {**spectra.coords, "frequency": spectra.frequency, "parameter": names, "parameter_2": names})

@@ -93,6 +93,8 @@ def _remark(one: xr.Dataset, result: xr.Dataset) -> str:
     exact = bool((result["exactly_equivalent"].values[group] == 1).all())
     if int(one["equivalence_class"]) >= 0 and group.sum() > 1 and exact:
         texts.append("exact twins")
+    if int(one["ambiguous"]):
+        texts.append("other values fit as well")
     bound = [str(n) for n, b in zip(one["parameter"].values, one["at_bound"].values, strict=True) if b]
     if bound:
         texts.append(f"{', '.join(bound)} at limit")

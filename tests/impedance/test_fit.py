@@ -121,3 +121,11 @@ def test_complex_array_area_and_order_of_frequencies() -> None:
     fit = impedance.fit_circuit(z, "R-p(R,C)")
     assert (fit.R1.units, fit.C1.units) == ("ohm*cm**2", "s/(ohm*cm**2)")
     assert float(fit.C1) == pytest.approx(float(impedance.fit_circuit(ds, "R-p(R,C)").C1), rel=1e-8)
+
+
+def test_two_sets_of_values_that_fit_are_flagged() -> None:
+    """The Warburg element may sit in either arc: the data do not tell, and the standard errors do not say so."""
+    circuit = "R-p(R,Q)-p(R-W,Q)"
+    fit = impedance.fit_circuit(make_impedance(circuit, seed=107), circuit)
+    assert int(fit.ambiguous) == 1
+    assert int(impedance.fit_circuit(make_impedance(CIRCUIT, TRUTH, seed=5), CIRCUIT).ambiguous) == 0
