@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 
 __all__ = ["WRITERS", "spectrum", "write"]
 

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import impedance
-from mi_widgets.datasets._impedance import make_impedance
+from mi_widgets.datasets import make_impedance
 from mi_widgets.errors import LabelError
 from mi_widgets.plots import impedance as plots
 from mi_widgets.widgets._view import View
