@@ -218,7 +218,8 @@ class Study(Explorer):
             Return when it has ended, and raise what made it fail.
         """
         if not self.worker.running:
-            self.history.keep(self._snapshot())
+            if not self.at_once:  # else the parameters are new and the result is old
+                self.history.keep(self._snapshot())
             self._running = dict(self.params)
         super().run(wait)
 

@@ -126,6 +126,23 @@ def test_undo_and_redo_bring_result_and_parameters(study: Powers) -> None:
     assert float(study.result["y"].max()) == 27.0
 
 
+class PowersAtOnce(Powers):
+    at_once = True
+
+
+def test_undo_of_what_runs_at_once_brings_both() -> None:
+    study = PowersAtOnce(xr.DataArray(np.arange(4.0), dims="x", coords={"x": np.arange(4.0)}), threaded=False)
+    first = study.result
+    study.controls.widgets["power"].value = "3"
+    assert float(study.result["y"].max()) == 27.0
+    study.undo()
+    assert study.result is first
+    assert study.params["power"] == 2
+    study.redo()
+    assert (study.params["power"], float(study.result["y"].max())) == (3, 27.0)
+    study.close()
+
+
 def test_selection_is_by_label(study: Powers) -> None:
     study.point("x", [1.0])
     study.point("x", [2.0], add=True)
