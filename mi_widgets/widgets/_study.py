@@ -197,7 +197,10 @@ class Study(Explorer):
     def _controls_changed(self, changes: dict[str, Any]) -> None:
         self.history.keep(self._snapshot())
         self.clear_error()
-        self.params = self.params | changes
+        try:
+            self.params = self.params | changes
+        finally:
+            self.controls.set(self.params)  # what is shown is what is used, also where something was refused
 
     def _params_shown(self, change: Any) -> None:
         self.controls.set(self.params)
