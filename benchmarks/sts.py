@@ -33,8 +33,8 @@ def main() -> None:
         vortex = sts.fit_vortex(gaps)
         xi = float(vortex.coherence_length / ds.attrs["true_coherence_length"] - 1)
         far = float(vortex.gap_far / ds.attrs["true_gap_far"] - 1)
-        print(f"noise {noise:4.2f}: {gaps.gap.size} spectra in {seconds:.2f} s, not ok {int((gaps.status != 0).sum())}, "
-              f"gap off "
+        print(f"noise {noise:4.2f}: {gaps.gap.size} spectra in {seconds:.2f} s, not ok "
+              f"{int((gaps.status != 0).sum())}, gap off "
               f"{100 * float(np.sqrt((off**2).mean())):.2f} % rms (pull {float(pull):.2f}), far {100 * far:+.3f} %, "
               f"coherence length {100 * xi:+.2f} %", flush=True)  # fmt: skip
     ds = datasets.make_gap_cube()

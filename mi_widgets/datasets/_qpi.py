@@ -47,8 +47,8 @@ def make_interference_map(
         Length over which waves fade (nm).
     noise : float
         Standard deviation of the noise, that of the waves being 1. The default was chosen so that, with the
-        default seed, `mi_widgets.qpi.cross_validate` finds 7,200 pixels sufficient and 4,050 not, as published; with other
-        seeds its limit lies elsewhere, for some between 2,000 and 4,050.
+        default seed, `mi_widgets.qpi.cross_validate` finds 7,200 pixels sufficient and 4,050 not, as published; with
+        other seeds its limit lies elsewhere, for some between 2,000 and 4,050.
     seed : int, Generator or None
         Of defects and noise.
 

@@ -129,10 +129,11 @@ class QPIExplorer(Study):
         """Whatever the computation would refuse is refused here, before anything is drawn."""
         from mi_widgets.qpi._check import check_pixels
 
-        self.sampled = sample(self.data, self._given, params)
-        check_pixels(self.data, self.sampled, params["q_max"], params["n_q"], who=type(self).__name__)
+        chosen = sample(self.data, self._given, params)
+        check_pixels(self.data, chosen, params["q_max"], params["n_q"], who=type(self).__name__)
         if params["region"] is not None:
             params["region"] = {d: [float(v) for v in ends] for d, ends in params["region"].items()}
+        self.sampled = chosen
         return params
 
     def _parts(self, params: dict[str, Any]) -> Iterator[Part]:

@@ -144,8 +144,14 @@ def test_wrong_input(ds: xr.Dataset, explorer: QPIExplorer) -> None:
         assert explorer.params == before
     with pytest.raises(DataError, match="at least 100"):
         explorer.set_params(region={"y": [0, 2], "x": [0, 2]})
-    explorer._controls_changed({"seed": 3})
+    assert int(explorer.sampled.sum()) == 1800, "what was refused has changed nothing"
+    field = explorer.controls.widgets["n_q"]
+    field.value = "33"
+    assert "must be even" in explorer.message.value
+    assert field.value == "64"
+    field.value = "48"
     assert explorer.message.value == ""
+    assert explorer.params["n_q"] == 48
 
 
 def test_cancel_and_run_again(ds: xr.Dataset) -> None:
