@@ -10,7 +10,7 @@ import numpy as np
 from mi_widgets.errors import DataError, FileFormatError
 from mi_widgets.io._units import parse_label, plain_unit, spectral_quantity
 
-__all__ = ["Table", "parse_table", "read_table"]
+__all__ = ["Table", "parse_table", "read_lines", "read_table"]
 
 _COMMENT = ("#", "%", "//", "!")
 _HEADER_LINES = 10_000
@@ -29,10 +29,11 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Read the numbers of a text file, with line numbers for messages."""
-    return parse_table(_decode(path), path)
+    return parse_table(read_lines(path), path)
 
 
-def _decode(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file, whatever its encoding and line ends."""
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = raw.decode("utf-16")

@@ -107,6 +107,8 @@ def _note(result: xr.Dataset | None) -> str:
     if result is None:
         return "Nothing compared yet."
     name = str(result.attrs["criterion"]).upper()
+    if (result["equivalence_class"] < 0).all():
+        return f"By {name} so far; classes are found when all circuits are fitted."
     noise = 100 * float(result["noise"])
     tail = f" ({noise:.3g} %)" if np.isfinite(noise) else ""
     return f"By {name}. Circuits of a class differ by less than a fifth of the noise{tail}; exact twins never differ."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mi_widgets.errors import DataError, FileFormatError
 from mi_widgets.io._impedance._columns import Rows, rows_of
-from mi_widgets.io._table import parse_table
+from mi_widgets.io._table import parse_table, read_lines
 
 __all__ = ["FORMATS", "Format", "text_lines"]
 
@@ -34,21 +34,11 @@ class Format:
 
 
 def text_lines(path: Path) -> list[str]:
-    """Lines of a text file, whatever its encoding and line ends."""
+    """Lines of a file that can be one of spectra."""
     size = path.stat().st_size
     if size > _MOST_BYTES:
         raise DataError(f"{path.name} has {size / 1e6:.0f} MB; a file of spectra has less. Cut out the table.")
-    raw = path.read_bytes()
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = raw.decode("utf-16")
-    elif b"\0" in raw:
-        raise FileFormatError(f"{path.name} is not text: byte {raw.index(0)} is zero. Export it as text.")
-    else:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-    return re.split(r"\r\n|\n|\r", text)
+    return read_lines(path)
 
 
 def _split_title(text: str) -> tuple[str, str]:
