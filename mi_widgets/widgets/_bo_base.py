@@ -10,14 +10,14 @@ import numpy as np
 import traitlets
 import xarray as xr
 
-from mi_widgets.errors import LabelError, ParameterError
+from mi_widgets.errors import ParameterError
 from mi_widgets.runs import Part
 from mi_widgets.widgets._bo_axes import PoolAxes, hidden_text
 from mi_widgets.widgets._bo_candidate import read_values
 from mi_widgets.widgets._bo_page import build_page, show_candidate, show_header
 from mi_widgets.widgets._bo_params import LIVE, OPTIONS, check_params, options_of
 from mi_widgets.widgets._bo_runs import iter_trials, known_values, open_campaign
-from mi_widgets.widgets._bo_state import Now, color_names, look, neighbour, paint_of, previewed
+from mi_widgets.widgets._bo_state import Now, color_names, known_labels, look, neighbour, paint_of, previewed
 from mi_widgets.widgets._bo_steps import Step, Steps
 from mi_widgets.widgets._explorer import Explorer
 from mi_widgets.widgets._fields import Quiet
@@ -34,6 +34,12 @@ class SearchBase(Explorer):
     color = traitlets.Unicode("mean")
     ranges: Any = traitlets.Dict()
     delta = traitlets.Float(0.0)
+
+    #: What the subclass gives.
+    tell: Callable[..., None]
+    correct: Callable[..., None]
+    pending: Callable[..., None]
+    bar: Callable[..., None]
 
     data_name, unit, run_label = "X", "trials", "Run"
     run_tooltip = "Ask and tell by itself from the known values; the page stays usable"
@@ -254,18 +260,7 @@ class SearchBase(Explorer):
 
     @traitlets.validate("selection")
     def _selection_valid(self, proposal: Any) -> dict[str, Any]:
-        given = dict(proposal["value"])
-        wrong = [k for k in given if k != "candidate"]
-        if wrong:
-            raise LabelError(f"cannot point along {wrong[0]!r}; a pool has 'candidate'.")
-        names = given.get("candidate", [])
-        names = list(names) if isinstance(names, (list, tuple, np.ndarray)) else [names]
-        plain = [v.item() if isinstance(v, np.generic) else v for v in names]
-        for label in plain:
-            if not isinstance(label, (int, str)) or label not in self.place:
-                some = ", ".join(repr(v) for v in self.labels[:3])
-                raise LabelError(f"there is no candidate {label!r} among {self.n:,}; they are called {some} …")
-        return {"candidate": list(dict.fromkeys(plain))}
+        return {"candidate": known_labels(proposal["value"], self.place, self.labels)}
 
     def _pick(self, places: Any, add: bool) -> None:
         """Choose candidates by their places; with `add` to those chosen before, or out of them if all were."""
@@ -395,18 +390,6 @@ class SearchBase(Explorer):
 
     def _batch_pending(self) -> None:
         self.pending([self.labels[i] for i in self.now.next.tolist()])
-
-    def tell(self, value: Any, error: float | None = None, candidate: Any = None) -> None:
-        raise NotImplementedError
-
-    def correct(self, value: Any, error: float | None = None, candidate: Any = None) -> None:
-        raise NotImplementedError
-
-    def pending(self, candidate: Any = None) -> None:
-        raise NotImplementedError
-
-    def bar(self, candidates: list[Any], *, exclude: bool = True) -> None:
-        raise NotImplementedError
 
     # ---- runs --------------------------------------------------------------------------------------------------
 

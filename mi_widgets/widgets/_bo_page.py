@@ -28,7 +28,8 @@ __all__ = ["build_page", "show_candidate", "show_header"]
 _CSS = """
 .mi-bo-left { flex: 1 1 500px; max-width: min(640px, 100%); min-width: min(340px, 100%); }
 .mi-bo-right { flex: 1.2 1 500px; min-width: min(360px, 100%); max-width: 100%; }
-.mi-bo-body { gap: 4px 14px; align-items: flex-start; }
+.mi-bo .mi-chip { display: inline-block; white-space: nowrap; }
+.mi-bo-body { margin-bottom: 4px; gap: 4px 14px; align-items: flex-start; }
 .mi-bo-body > .widget-html { flex: 0 1 auto; max-width: 60%; margin: 0; }
 .mi-bo .mi-bo-features { max-height: 190px; overflow: auto; }
 .mi-bo .mi-bo-features th { text-align: left; font-weight: 400; }

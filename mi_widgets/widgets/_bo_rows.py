@@ -125,7 +125,7 @@ def _head(pool: Any, name: str) -> str:
 def _note(app: "SearchBase", kind: str) -> str:
     now = app.now
     more = len(app.pool.data_vars) - _MOST_FEATURES
-    tail = f" · {more} more features, click a row" if more > 0 else ""
+    tail = f" · {more} more feature{'' if more == 1 else 's'}, click a row" if more > 0 else ""
     if kind == "next" and now.is_random:
         n = app.search._settings.n_initial
         return f"drawn at random until {n} values are told ({app.search.n_told} so far); the model is asked then{tail}"

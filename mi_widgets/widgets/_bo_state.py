@@ -1,17 +1,17 @@
 """What a search believes and was told, as arrays over its pool: what every part of the page draws from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError
+from mi_widgets.errors import DataError, LabelError
 from mi_widgets.plots._style import color_limits, text_of
 from mi_widgets.widgets._bo_map import Paint
 
-__all__ = ["FIELDS", "Now", "color_names", "look", "neighbour", "paint_of", "previewed"]
+__all__ = ["FIELDS", "Now", "color_names", "known_labels", "look", "neighbour", "paint_of", "previewed"]
 
 #: What colours the map, and its words.
 FIELDS: Mapping[str, str] = {
@@ -160,3 +160,18 @@ def neighbour(
     same = np.flatnonzero(away <= away[near] + 1e-9)
     value = paint.values[same] * (1 if paint.how == "min" else -1)
     return int(same[np.nanargmin(value)]) if np.isfinite(value).any() else near
+
+
+def known_labels(selection: Mapping[str, Any], place: Mapping[Any, int], labels: Sequence[Any]) -> list[Any]:
+    """Labels of a selection, each once, or `LabelError`."""
+    wrong = [k for k in selection if k != "candidate"]
+    if wrong:
+        raise LabelError(f"cannot point along {wrong[0]!r}; a pool has 'candidate'.")
+    names = selection.get("candidate", [])
+    names = list(names) if isinstance(names, (list, tuple, np.ndarray)) else [names]
+    plain = [v.item() if isinstance(v, np.generic) else v for v in names]
+    for label in plain:
+        if not isinstance(label, (int, str)) or label not in place:
+            some = ", ".join(repr(v) for v in labels[:3])
+            raise LabelError(f"there is no candidate {label!r} among {len(labels):,}; they are called {some} …")
+    return list(dict.fromkeys(plain))

@@ -17,7 +17,7 @@ class SearchExplorer(SearchBase):
     Click a candidate on the map or in a table: its features, what is expected of it, and which told values that is made
     of. Type a value or move the slider, and the map shows what would be believed then; Enter or *Tell* tells it. Drag
     over the map to choose a region, and exclude it. Sliders hold features that are no axis; without them the map shows
-    the best over these.
+    the best over these. Where the search is told by a script, ``renew()`` shows it.
 
     Parameters
     ----------

@@ -51,8 +51,11 @@ def test_a_campaign_from_the_first_trial_to_a_reload(page: Page, lab: Server, sc
     expect(page.locator(".mi-bo-preview").first).to_be_visible()
     expect(explorer.locator(".mi-chip-stale").first).to_have_text("preview")
     expect(explorer.locator(".mi-bo-features").first).to_contain_text("after what-if")
-    page.wait_for_timeout(500)
+    page.set_viewport_size({"width": 1400, "height": 1280})  # all of it
+    page.wait_for_timeout(700)
+    explorer.evaluate("e => e.scrollIntoView({block: 'center'})")
     screenshot("search_explorer", ".mi-bo")
+    page.set_viewport_size({"width": 1400, "height": 1000})
     told(page, 12)
     page.keyboard.press("Enter")
     told(page, 13)
@@ -91,7 +94,7 @@ def test_a_campaign_from_the_first_trial_to_a_reload(page: Page, lab: Server, sc
     page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); return true; }")
     page.reload()
     wait_for_kernel(page)
-    expect(page.locator(".mi-pool canvas").first).to_be_visible()
+    expect(page.locator(".mi-pool canvas").first).to_be_visible(timeout=30_000)  # BokehJS comes anew
     told(page, 14)
     told(page, 14, 1)  # the second display
     button(page, "Next suggestion", 1).click()

@@ -355,7 +355,13 @@ def test_undo_and_redo_of_all_steps(app: SearchExplorer) -> None:
 
     def state() -> Any:
         trials = app.search.trials()
-        told = dict(zip(trials.candidate.values.tolist(), zip(trials.value.values, trials.noise.values, strict=True)))
+        told = dict(
+            zip(
+                trials.candidate.values.tolist(),
+                zip(trials.value.values, trials.noise.values, strict=True),
+                strict=True,
+            )
+        )
         excluded = app.result.excluded.values.nonzero()[0].tolist()
         return repr((sorted(told.items()), sorted(app.search.pending), excluded))
 
