@@ -16,7 +16,10 @@ MODEL_COLUMNS: tuple[dict[str, Any], ...] = (
     {"title": "ΔBIC", "tip": "Bayesian criterion above the least; beyond 10 is strong evidence against"},
     {"title": "weight", "tip": "Share of the candidate by BIC"},
     {"title": "ΔAIC", "tip": "Akaike's criterion above the least; it prefers larger models"},
-    {"title": "ΔF", "tip": "Free energy above the least; twice as much compares with ΔBIC. Chosen by it is the simplest within 1"},
+    {
+        "title": "ΔF",
+        "tip": "Free energy above the least, half of what compares with ΔBIC; it chooses the simplest within 1",
+    },
     {"title": "fits", "tip": "Kuiper's p: below 0.001 the model does not describe the angles"},
     {"title": "status", "tip": "Of the fit and of the sampling", "left": True},
 )

@@ -111,7 +111,8 @@ class OrientationExplorer(Study):
         pictures |= {name: panel.view for name, panel in more.items()}
         self.pictures = tabs(**pictures)
         left = stack("", self.rose.view, self.chosen_text)
-        tables = beside(stack("Models", self.models), stack("Components of the model shown", self.components))
+        shown = stack("Components of the model shown", self.components)
+        tables = beside(stack("Models", self.models), shown, shares=(1.25, 1.25))
         page = ipw.VBox([beside(left, self.pictures, shares=(1.0, 1.25)), tables])
         page.add_class("mi-orientation")
         return page
