@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ipywidgets as ipw
+import numpy as np
 import traitlets
 import xarray as xr
 
@@ -88,10 +89,11 @@ class ReplayPlayer(ipw.VBox):
         self.past: Past
         self.slider: ipw.IntSlider
         self.play_button: ipw.Button
-        self._limits: dict[str, tuple[float, float]] = {}
+        self._told = (0.0, 0.0)
         super().__init__()
         self.message = ipw.HTML("", placeholder="")
         self._take(search, x, y)
+        self._told = self._span()
         self.step = self.past.n_steps
         self._build()
         self.observe(self._moved_to, "step")
@@ -114,7 +116,7 @@ class ReplayPlayer(ipw.VBox):
                 self.past.renew(search)
             else:
                 self._take(search, None, None)
-            self._limits.clear()
+            self._told = self._span()
             step = self.past.n_steps if last else min(self.step, self.past.n_steps)
             with self._quiet:
                 self.slider.max = self.past.n_steps
@@ -298,16 +300,19 @@ class ReplayPlayer(ipw.VBox):
                               suggested=suggested, limits=self._colors(belief), every_mark=True)  # fmt: skip
 
     def _colors(self, belief: xr.Dataset) -> tuple[float, float] | None:
-        """Means and errors keep their colours over the campaign: as far as it has been looked at, the widest."""
-        if self.field == "acquisition":
-            return None
-        low, high = color_limits(belief[self.field], (1.0, 99.0))
-        if not bool(belief[self.field].notnull().any()):
-            return self._limits.get(self.field)
-        if self.field in self._limits:
-            low, high = min(low, self._limits[self.field][0]), max(high, self._limits[self.field][1])
-        self._limits[self.field] = (low, high)
-        return low, high
+        """Expected values keep their colours over the campaign: from the lowest to the highest that was told in it."""
+        if self.field == "stderr" and bool(belief["stderr"].notnull().any()):
+            return 0.0, color_limits(belief["stderr"], (1.0, 99.0))[1]
+        low, high = self._told
+        return (low, high) if self.field == "mean" and high > low else None
+
+    def _span(self) -> tuple[float, float]:
+        """Lowest and highest value that was told."""
+        if not self.search.n_told:
+            return 0.0, 0.0
+        value = _first(self.search.trials())["value"].values
+        value = value[np.isfinite(value)]
+        return (float(value.min()), float(value.max())) if value.size else (0.0, 0.0)
 
     def _empty_moment(self) -> Moment:
         n = self.pool.sizes["candidate"]

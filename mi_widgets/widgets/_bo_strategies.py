@@ -29,6 +29,7 @@ _COUNTS = {
     "n_repeats": ("searches", "Searches of each strategy, each from another start; all strategies share the starts"),
     "seed": ("seed", "Of everything that is drawn"),
 }
+_FEW = 3000
 _EMPTY = (
     '<div class="mi-hint">Nothing has been run yet. Choose strategies, then <b>Run</b>. One search proves nothing: it '
     "may be lucky; twenty from different starts tell.</div>"
@@ -154,7 +155,8 @@ class StrategyComparer(Explorer):
     def _parts(self, params: dict[str, Any]) -> Iterator[Part]:
         resume = self.result if self._ran == params else None
         self._starting = params
-        return bo.iter_replay(self.data, target=self.target, resume=resume, **self._call(params))
+        workers = 1 if len(self.table) < _FEW else None  # threads of small searches would only keep the page waiting
+        return bo.iter_replay(self.data, target=self.target, resume=resume, n_workers=workers, **self._call(params))
 
     def _take(self, part: Part) -> None:
         self._ran = self._starting
@@ -252,6 +254,8 @@ def _values(features: Any, target: Any) -> np.ndarray:
 
 
 def _nothing() -> Any:
+    """A figure that shows nothing, until there is something to show."""
     import holoviews as hv
 
-    return hv.Overlay([hv.Points([], label="nothing")]).opts(height=100, responsive=True, backend="bokeh")
+    bare: dict[str, Any] = {"xaxis": None, "yaxis": None, "toolbar": None, "title": "", "show_frame": False}
+    return hv.Overlay([hv.Points([], label="nothing")]).opts(height=60, responsive=True, backend="bokeh", **bare)
