@@ -78,11 +78,13 @@ def test_a_campaign_from_the_first_trial_to_a_reload(page: Page, lab: Server, sc
     told(page, 14)
     expect(explorer.locator(".mi-error")).to_have_count(0)
 
+    box = page.locator(".mi-pool .mi-view-host").first.bounding_box()
+    assert box is not None
     page.mouse.move(box["x"] + 120, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 260, box["y"] + 180, steps=4)
     page.mouse.up()
-    expect(explorer.locator(".mi-bo-title").first).to_contain_text("candidates chosen")
+    expect(explorer.locator(".mi-bo-title").first).to_contain_text("candidates chosen", timeout=15_000)
     button(page, "Exclude").click()
     expect(explorer.locator(".mi-bo-title").first).to_contain_text("Click a candidate")
 
