@@ -24,7 +24,7 @@ from scipy import special
 from sklearn.mixture import GaussianMixture
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets.datasets import make_orientations
 
 ALL = ["uniform", "1", "1+u", "2", "2+u", "3"]
 

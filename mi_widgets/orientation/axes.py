@@ -88,7 +88,7 @@ def select_axes(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientation_axes
+    >>> from mi_widgets.datasets import make_orientation_axes
     >>> found = select_axes(make_orientation_axes(800, seed=0).direction)
     >>> found.attrs["chosen"]
     '2+u'

@@ -136,7 +136,7 @@ def free_energy(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> grains = make_orientations(400, components=((1.0, 60.0, 3.0),), seed=0)
     >>> found = free_energy(grains.angle, candidates=["uniform", "1"], sampling=Sampling(n_sweeps=300, n_runs=1))
     >>> found.attrs["chosen_free_energy"]

@@ -94,7 +94,7 @@ def fit_orientation(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> grains = make_orientations(1577, components=((0.65, 60.0, 5.0), (0.35, 120.0, 3.0)), seed=0)
     >>> fit = fit_orientation(grains.angle, n_components=2)
     >>> fit.mean_axis.values.round(-1)
@@ -162,7 +162,7 @@ def evaluate(fit: xr.Dataset, angle: Any = None) -> xr.Dataset:
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> fit = fit_orientation(make_orientations(500, seed=1).angle, n_components=1, uniform=True)
     >>> round(float(evaluate(fit).density.sum("angle")), 6)
     1.0

@@ -88,7 +88,7 @@ def select_orientation(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> found = select_orientation(make_orientations(1577, components=((0.6, 57.0, 4.0),), seed=0).angle)
     >>> found.attrs["chosen"]
     '1+u'
@@ -149,7 +149,7 @@ def iter_select_orientation(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> parts = list(iter_select_orientation(make_orientations(300).angle, candidates=["uniform", "1", "2"]))
     >>> [part.index for part in parts]
     ['uniform', '1', '2']

@@ -53,7 +53,7 @@ def axial_statistics(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> found = axial_statistics(make_orientations(500, components=((1.0, 60.0, 4.0),), seed=0).angle)
     >>> round(float(found.mean_axis)), bool(found.rayleigh_p < 1e-6)
     (60, True)
@@ -131,7 +131,7 @@ def rose(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> rose(make_orientations(300, seed=0).angle, width=30).number.sizes["angle"]
     6
     """

@@ -67,7 +67,7 @@ def plot_grains(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> len(plot_grains(make_orientations(100).angle))
     2
     """
@@ -135,7 +135,7 @@ def plot_stereonet(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._orientation import make_orientation_axes
+    >>> from mi_widgets.datasets import make_orientation_axes
     >>> len(plot_stereonet(make_orientation_axes(100).direction))
     5
     """

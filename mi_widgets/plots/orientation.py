@@ -87,7 +87,7 @@ def plot_rose(
     Examples
     --------
     >>> from mi_widgets import orientation
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> angles = make_orientations(300, seed=0).angle
     >>> drawn = plot_rose(orientation.rose(angles), orientation.evaluate(orientation.fit_orientation(angles)))
     >>> [e.label for e in drawn]
@@ -166,7 +166,7 @@ def plot_evidence(result: xr.Dataset, *, height: int = 260, title: str = "") -> 
     Examples
     --------
     >>> from mi_widgets import orientation
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> angles = make_orientations(300, components=((1.0, 60.0, 3.0),), seed=0).angle
     >>> found = orientation.select_orientation(angles, candidates=["1", "1+u"])
     >>> [e.label for e in plot_evidence(found) if e.label]
@@ -238,7 +238,7 @@ def plot_exchange(result: xr.Dataset, candidate: str, *, height: int = 260, titl
     Examples
     --------
     >>> from mi_widgets import orientation
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> few = orientation.Sampling(n_sweeps=100)
     >>> found = orientation.free_energy(make_orientations(100).angle, candidates=["1"], sampling=few)
     >>> len(plot_exchange(found, "1"))
@@ -297,7 +297,7 @@ def plot_components(result: xr.Dataset, candidate: str, *, height: int = 260, ti
     Examples
     --------
     >>> from mi_widgets import orientation
-    >>> from mi_widgets.datasets._orientation import make_orientations
+    >>> from mi_widgets.datasets import make_orientations
     >>> few = orientation.Sampling(n_sweeps=100)
     >>> found = orientation.free_energy(make_orientations(100).angle, candidates=["2"], sampling=few)
     >>> [e.label for e in plot_components(found, "2")]

@@ -6,8 +6,8 @@ from harness import Server, run_notebook, wait_for_kernel
 from playwright.sync_api import Locator, Page, expect
 
 OPEN = """
-    from mi_widgets.datasets._orientation import make_orientations
-    from mi_widgets.widgets.orientation import OrientationExplorer
+    from mi_widgets.datasets import make_orientations
+    from mi_widgets import OrientationExplorer
     explorer = OrientationExplorer(make_orientations(1577, layered=0.8))
     explorer
 """

@@ -7,10 +7,9 @@ import pytest
 import xarray as xr
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets.datasets import make_orientations
 from mi_widgets.errors import FileFormatError, ParameterError
-from mi_widgets.io import read_netcdf, write_netcdf
-from mi_widgets.io._angles import read_angles
+from mi_widgets.io import read_angles, read_netcdf, write_netcdf
 
 
 @pytest.fixture

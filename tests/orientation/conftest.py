@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets.datasets import make_orientations
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import integrate, special
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientation_axes
+from mi_widgets.datasets import make_orientation_axes
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.orientation._watson import concentration_of, log_density, log_norm, mean_square

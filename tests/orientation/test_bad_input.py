@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientation_axes, make_orientations
+from mi_widgets.datasets import make_orientation_axes, make_orientations
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.orientation import Sampling
 

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import optimize, special, stats
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets.datasets import make_orientations
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.orientation._em import fit_mixture, step
 from mi_widgets.orientation._von_mises import concentration_of, mean_resultant

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import special
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets.datasets import make_orientations
 from mi_widgets.errors import MIWidgetsWarning
 from mi_widgets.orientation import Sampling
 from mi_widgets.orientation._likelihood import engine_of

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientation_axes, make_orientations
+from mi_widgets.datasets import make_orientation_axes, make_orientations
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.plots._orientation_rose import angle_of, place, radius, rings, wedges
 from mi_widgets.plots.orientation import (

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets import orientation
-from mi_widgets.datasets._orientation import make_orientations
+from mi_widgets import OrientationExplorer, orientation
+from mi_widgets.datasets import make_orientations
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.plots._orientation_rose import place
 from mi_widgets.widgets import link
-from mi_widgets.widgets.orientation import OrientationExplorer
 
 
 @pytest.fixture(scope="module")
