@@ -121,7 +121,7 @@ def fit_lasso(
     >>> rng = np.random.default_rng(0)
     >>> x = xr.DataArray(rng.normal(size=(60, 4)), dims=("sample", "variable"), coords={"variable": list("abcd")})
     >>> fit = fit_lasso(x, 2 * x.sel(variable="b", drop=True) + 0.1 * rng.normal(size=60), "sample")
-    >>> str(fit.variable[abs(fit.coefficient).argmax()].values)
+    >>> abs(fit.coefficient).idxmax().item()
     'b'
     """
     return collect(

@@ -84,6 +84,8 @@ def cluster_spectra(
     >>> cluster_spectra(ds)["size"].values
     array([10, 10, 10])
     """
+    from threadpoolctl import threadpool_limits
+
     who = "cluster_spectra"
     spectra = check_spectra(ds, who=who)
     values = response_of(spectra, response, who=who)
@@ -94,7 +96,9 @@ def cluster_spectra(
         raise ParameterError(f"{who}: estimator needs fit_predict, as KMeans has; got {type(estimator).__name__}.")
     most = int(np.isfinite(values.values).all(axis=1).sum())
     whole_number("n_clusters", n_clusters, 1, most, who=who)
-    labels = cluster(found["score"], "component", n_clusters=n_clusters, estimator=estimator, seed=seed)["label"].values
+    with threadpool_limits(1):
+        made = cluster(found["score"], "component", n_clusters=n_clusters, estimator=estimator, seed=seed)
+    labels = made["label"].values
     parts = _table(labels, values, spectra, quantiles, response)
     coords = {k: v.variable for k, v in spectra.coords.items()} | parts.pop("coords")
     whole = np.isfinite(values.values).all(axis=1)
@@ -261,6 +265,8 @@ def choose_n_clusters(
     >>> choose_n_clusters(ds, n_max=5, n_splits=3, rules=["prediction_strength"]).best.item()
     3
     """
+    from threadpoolctl import threadpool_limits
+
     who = "choose_n_clusters"
     values = response_of(check_spectra(ds, who=who), response, who=who)
     for rule in rules:
@@ -272,7 +278,8 @@ def choose_n_clusters(
     if len(rows) < 4 * n_max:
         raise DataError(f"{who} needs 4 spectra for each cluster; got {len(rows)}. Write n_max={len(rows) // 4}.")
     numbers = np.arange(1, n_max + 1)
-    score = np.array([_score(rule, rows, numbers, n_splits, seed) for rule in rules])
+    with threadpool_limits(1):  # k-means on so few points only waits for its threads
+        score = np.array([_score(rule, rows, numbers, n_splits, seed) for rule in rules])
     best = [_best(rule, line, numbers) for rule, line in zip(rules, score, strict=True)]
     out = xr.Dataset(
         {

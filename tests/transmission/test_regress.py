@@ -192,3 +192,18 @@ def test_bad_input(case: str, error: type[Exception], message: str, few: xr.Data
 
 def decay(ds: xr.Dataset, value: float) -> xr.Dataset:
     return decay_features(ds, decay=value)
+
+
+@pytest.mark.nightly
+def test_default_penalty_is_that_of_ten_folds(junctions: xr.Dataset, summary: list[str]) -> None:
+    """With the default penalties and rule, at all energies where the formula applies."""
+    some = junctions.isel(energy=slice(None, None, 2))
+    ours = sparse_regression(some, some.true_site)
+    folds = sparse_regression(some, some.true_site, validation="k_fold")
+    step = float(np.log(ours.penalty[0] / ours.penalty[1]))
+    density = ours.density.where(ours.penalty == ours.chosen_penalty).max("penalty").values
+    near = np.abs(np.log(ours.chosen_penalty / folds.chosen_penalty)).values[density < 0.5] < 1.5 * step
+    summary.append(
+        f"transmission: penalty by the formula and by ten folds within a step: {near.mean():.1%} of {near.size}"
+    )
+    assert near.mean() >= 0.9
