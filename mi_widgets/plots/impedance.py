@@ -259,16 +259,10 @@ def _residual_figure(residuals: xr.Dataset, f: hv.Dimension) -> hv.Overlay:
 
 def _over_frequency(layers: list[Any], text: str, height: int, *, logy: bool, legend: bool) -> hv.Overlay:
     """One figure of the column; the axis of frequencies stands below the last one alone."""
-    hooks = [figure_style, aligned, _without_axis, *([_few_ticks] if logy else [])]
     return hv.Overlay(layers).opts(
         logx=True, logy=logy, responsive=True, min_width=300, height=height, show_grid=True, show_legend=legend,
-        legend_position="top", backend="bokeh", hooks=hooks, xlabel="", ylabel=text, title="",
+        legend_position="top", backend="bokeh", hooks=[figure_style, aligned, _without_axis], xlabel="", ylabel=text, title="",
     )  # fmt: skip
-
-
-def _few_ticks(plot: Any, _element: Any) -> None:
-    """HoloViews hook: over less than two decades a logarithmic axis would name every digit."""
-    plot.state.yaxis[0].ticker.mantissas = [1, 2, 5]
 
 
 def _without_axis(plot: Any, _element: Any) -> None:
