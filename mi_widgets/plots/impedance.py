@@ -261,7 +261,8 @@ def _over_frequency(layers: list[Any], text: str, height: int, *, logy: bool, le
     """One figure of the column; the axis of frequencies stands below the last one alone."""
     return hv.Overlay(layers).opts(
         logx=True, logy=logy, responsive=True, min_width=300, height=height, show_grid=True, show_legend=legend,
-        legend_position="top", backend="bokeh", hooks=[figure_style, aligned, _without_axis], xlabel="", ylabel=text, title="",
+        legend_position="top", backend="bokeh", hooks=[figure_style, aligned, _without_axis], xlabel="",
+        ylabel=text, title="",
     )  # fmt: skip
 
 
