@@ -24,9 +24,8 @@ from mi_widgets.plots._bo_grid import PoolGrid, levels_of
 from mi_widgets.plots._bo_marks import BEST_COLOR, NEXT_COLOR, TOLD_COLOR, Axis
 from mi_widgets.plots._dos_frames import map_frame
 from mi_widgets.plots._style import MISSING_COLOR, PIN_COLOR, is_signed, palette, plain
-from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, pixel_scale, set_range, shift_held
+from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, drawn_around, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
-from mi_widgets.widgets._structure_flat import inside_polygon
 from mi_widgets.widgets._view import View
 
 __all__ = ["Paint", "PoolMap"]
@@ -351,16 +350,8 @@ class PoolMap:
         return int(places[k]) if away[k] <= _REACH else None
 
     def _dragged(self, event: SelectionGeometry) -> None:
-        shape: Any = event.geometry
-        if not event.final or shape is None or self.paint is None:
-            return
-        x, y = self._x, self._y
-        if shape["type"] == "rect":
-            (x0, x1), (y0, y1) = sorted((shape["x0"], shape["x1"])), sorted((shape["y0"], shape["y1"]))
-            inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
-        elif shape["type"] == "poly":
-            inside = inside_polygon(x, y, np.asarray(shape["x"]), np.asarray(shape["y"]))
-        else:
+        inside = drawn_around(event, self._x, self._y)
+        if inside is None or self.paint is None:
             return
         if self.paint.inside is not None:
             inside = inside & self.paint.inside

@@ -12,9 +12,8 @@ from bokeh.transform import linear_cmap
 from mi_widgets.plots._dos_frames import map_frame, map_limits
 from mi_widgets.plots._dos_groups import CLUSTER_COLORS, OTHER_COLOR
 from mi_widgets.plots._style import plain
-from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, pixel_scale, set_range, shift_held
+from mi_widgets.widgets._dos_marks import CHOSEN_COLOR, REACH, drawn_around, pixel_scale, set_range, shift_held
 from mi_widgets.widgets._lock import AppLock
-from mi_widgets.widgets._structure_flat import inside_polygon
 from mi_widgets.widgets._view import View
 
 __all__ = ["MapPanel"]
@@ -131,16 +130,8 @@ class MapPanel:
             self._on_atoms(np.empty(0, dtype=int), False)
 
     def _dragged(self, event: SelectionGeometry) -> None:
-        shape: Any = event.geometry
-        if not event.final or shape is None or not len(self._xy):
-            return
-        x, y = self._xy.T
-        if shape["type"] == "rect":
-            (x0, x1), (y0, y1) = sorted((shape["x0"], shape["x1"])), sorted((shape["y0"], shape["y1"]))
-            inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
-        elif shape["type"] == "poly":
-            inside = inside_polygon(x, y, np.asarray(shape["x"]), np.asarray(shape["y"]))
-        else:
+        inside = drawn_around(event, *self._xy.T) if len(self._xy) else None
+        if inside is None:
             return
         at = np.flatnonzero(inside)
         if self.adding:  # what was chosen already stays, unlike with a click

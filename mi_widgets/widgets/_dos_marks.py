@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 from bokeh.core.property.descriptors import UnsetValueError
 
-__all__ = ["CHOSEN_COLOR", "REACH", "pixel_scale", "set_range", "shift_held"]
+from mi_widgets.widgets._structure_flat import inside_polygon
+
+__all__ = ["CHOSEN_COLOR", "REACH", "drawn_around", "pixel_scale", "set_range", "shift_held"]
 
 CHOSEN_COLOR = "#ffc70d"  # as in the viewer of structures
 REACH = 8.0  # pixels from a line or point that still mean it
@@ -17,6 +20,17 @@ def shift_held(event: Any) -> bool:
     if keys is None:
         return False
     return bool(keys.get("shift") if isinstance(keys, dict) else getattr(keys, "shift", False))
+
+
+def drawn_around(event: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Which points lie in the rectangle or lasso that was drawn; None while it is being drawn."""
+    shape: Any = event.geometry
+    if not event.final or shape is None:
+        return None
+    if shape["type"] == "rect":
+        (x0, x1), (y0, y1) = sorted((shape["x0"], shape["x1"])), sorted((shape["y0"], shape["y1"]))
+        return np.asarray((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1))
+    return inside_polygon(x, y, np.asarray(shape["x"]), np.asarray(shape["y"])) if shape["type"] == "poly" else None
 
 
 def pixel_scale(figure: Any) -> tuple[float, float]:
