@@ -102,6 +102,13 @@ def iter_exhaustive_search(
     ------
     DataError, ParameterError
         As in `exhaustive_search`, before the first part.
+
+    Examples
+    --------
+    >>> from mi_widgets.datasets import make_catalyst_yields
+    >>> ds = make_catalyst_yields()
+    >>> [part.done for part in iter_exhaustive_search(ds.features, ds.logit_yield, max_features=2)]
+    [13, 91]
     """
     x, y, dim, most = _checked(features, target, degree, max_features)
     total = sum(comb(x.shape[1], k) for k in range(1, most + 1))
