@@ -17,11 +17,19 @@ def rows(page: Page, table: int) -> Locator:
     return page.locator(".mi-rows").nth(table).locator("tbody tr")
 
 
-def click_sector(page: Page, across: float, down: float) -> None:
-    """Click into the circle; its figure is as wide as it is high and stands at the left of its box."""
-    box = page.locator(".mi-rose .mi-view-host").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + across * box["height"], box["y"] + down * box["height"])
+def click_sector(page: Page, across: float, down: float, hint: Locator, said: str) -> None:
+    """Click into the circle, at the left of its box, until the page has heard it: it may still be drawing."""
+    view = page.locator(".mi-rose .mi-view-host").first
+    for _ in range(20):
+        box = view.bounding_box()
+        if box is not None and box["height"] > 200:
+            page.mouse.click(box["x"] + across * box["height"], box["y"] + down * box["height"])
+        try:
+            expect(hint).not_to_have_text(said, timeout=1500)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError("the rose does not answer to a click")
 
 
 def test_the_whole_story(page: Page, lab: Server, screenshot: Any) -> None:
@@ -34,7 +42,7 @@ def test_the_whole_story(page: Page, lab: Server, screenshot: Any) -> None:
     expect(rows(page, 1)).to_have_count(3)
 
     hint = page.locator(".mi-rose-text")
-    click_sector(page, 0.64, 0.43)  # about 63 degree, on the side of the east
+    click_sector(page, 0.64, 0.43, hint, hint.inner_text())  # about 63 degree, on the side of the east
     expect(hint).to_contain_text("of 1,577 grains chosen")
     said = hint.inner_text()
     rows(page, 1).nth(1).click()
@@ -67,5 +75,5 @@ def test_the_whole_story(page: Page, lab: Server, screenshot: Any) -> None:
     page.wait_for_function(
         "() => document.querySelector('.mi-rose .mi-view-host').getBoundingClientRect().height > 200"
     )
-    click_sector(page, 0.4, 0.3)
+    click_sector(page, 0.4, 0.3, hint, said)
     expect(hint).not_to_have_text(said)
