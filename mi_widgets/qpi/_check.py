@@ -115,7 +115,7 @@ def check_pixels(da: Any, sampled: Any, q_max: Any, n_q: Any, *, who: str) -> Pi
 def _sampled(da: xr.DataArray, sampled: Any, who: str) -> np.ndarray:
     if sampled is None:
         return np.ones(da.shape, dtype=bool)
-    if not isinstance(sampled, xr.DataArray) or set(sampled.dims) != {"y", "x"} or sampled.dtype.kind not in "bui":
+    if not isinstance(sampled, xr.DataArray) or set(sampled.dims) != {"y", "x"} or sampled.dtype.kind not in "iub":
         came = f"{sampled.dtype} over {sampled.dims}" if isinstance(sampled, xr.DataArray) else type(sampled).__name__
         raise LabelError(
             f"{who}: sampled must be a DataArray of bool over y and x, as qpi.sample_pixels gives it; got {came}. "

@@ -20,13 +20,13 @@ from mi_widgets.widgets.structure import StructureViewer
 
 __all__ = ["TransmissionBase"]
 
-_CLUSTER_COLUMNS = [
+_CLUSTER_COLUMNS: list[dict[str, Any]] = [
     {"title": "cluster", "left": True, "tip": "Click to choose; shift-click has no meaning here"},
     {"title": "junctions", "tip": "Number of junctions"},
     {"title": "predicted", "tip": "Median over energies of the share of variance predicted for junctions left out"},
     {"title": "variables", "tip": "Median over energies of the number of variables that take part"},
 ]
-_VARIABLE_COLUMNS = [
+_VARIABLE_COLUMNS: list[dict[str, Any]] = [
     {"title": "variable", "left": True, "tip": "Click to choose"},
     {"title": "group", "left": True, "tip": "Group of variables"},
     {"title": "strength", "tip": "Root mean square of the coefficient over energies"},
@@ -86,7 +86,8 @@ class TransmissionBase(Study):
     # ---- the page ------------------------------------------------------------------------------------------
 
     def _page(self) -> ipw.Widget:
-        self._found, self._compared, self._drawn = {}, {}, {}
+        self._found, self._drawn = {}, {}
+        self._compared: dict[Any, Any] = {}
         energy, variables = self.data["energy"], self.data["variable"]
         self.spectra = SpectraPanel(self.view, energy, self.guard(self._spectrum_picked))
         self.scores = ScorePanel(self.view, self.data.sizes["junction"], self.guard(self._junction_picked))
