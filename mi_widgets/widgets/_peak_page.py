@@ -54,12 +54,13 @@ def build_page(app: "PeakMapper", start: xr.DataArray) -> None:
     below = ipw.HBox([app.pixel, app.window_fields] if app.at.dims else [app.window_fields])
     below.add_class("mi-row")
     below.add_class("mi-below")
-    right = ipw.VBox([app.spectrum.view, below, app.table, app.pinned_table, app.count_panel])
+    slices = [app.slices] if app.slices else []
+    right = ipw.VBox([app.spectrum.view, below, *slices, app.table, app.pinned_table, app.count_panel])
     right.add_class("mi-right")
     main = ipw.HBox([right])
     main.add_class("mi-main")
     if app.map is not None:
-        left = ipw.VBox([app.map_choice, app.map.view, *([app.slices] if app.slices else []), app.limits])
+        left = ipw.VBox([app.map_choice, app.map.view, app.limits])
         left.add_class("mi-left")
         main.children = (left, right)
     # what starts a fit stands above the pictures, so that it is in sight on the first screen
