@@ -132,13 +132,17 @@ def frequencies(da: xr.DataArray, who: str) -> xr.DataArray:
 
 def _ohm(z: xr.DataArray, who: str) -> str:
     units = str(z.attrs.get("units", ""))
-    plain = re.sub(r"Ω|\u2126|Ohms?|OHM", "ohm", units)
-    if "ohm" not in plain:
+    plain = _plain(units)
+    if not re.match(r"[a-zA-Zµ]?ohm", plain) or re.match(r"\w*ohm\s*(\*\*|\^)\s*-", plain):  # 1/ohm is an admittance
         came = f"is in {units!r}" if units else "has no units"
         raise LabelError(
             f"{who}: the impedance {came}; it must be in ohm (or ohm*cm**2). Write da.attrs['units'] = 'ohm'."
         )
     return plain
+
+
+def _plain(units: str) -> str:
+    return re.sub(r"Ω|\u2126|[Oo]hms?|OHM", "ohm", units.strip())
 
 
 def require_points(spectra: Spectra, n_parameters: int, *, who: str, what: str) -> np.ndarray:
@@ -177,11 +181,20 @@ def _from_sigma(sigma: xr.DataArray, spectra: Spectra, who: str) -> np.ndarray:
             f"{who}: weights must be real standard deviations over the dims of the data, "
             f"{(*spectra.dims, 'frequency')}; got {sigma.dtype} over {dict(sigma.sizes)}."
         )
-    if str(sigma.attrs.get("units", spectra.units)).replace("Ω", "ohm").replace("Ohm", "ohm") != spectra.units:
+    if _plain(str(sigma.attrs.get("units", spectra.units))) != spectra.units:
         raise LabelError(f"{who}: weights are in {sigma.attrs['units']!r}, the impedance in {spectra.units!r}.")
     if "frequency" in sigma.coords and not np.array_equal(sigma["frequency"], spectra.frequency):
         raise LabelError(f"{who}: weights have other frequencies than the data. Write weights.sel(frequency=...).")
     sizes = dict(zip(spectra.dims, spectra.shape, strict=True))
+    for d in spectra.dims:
+        if d not in sigma.dims:
+            continue
+        same = d not in sigma.coords or d not in spectra.coords or np.array_equal(sigma[d], spectra.coords[d])
+        if sigma.sizes[d] != sizes[d] or not same:
+            raise LabelError(
+                f"{who}: weights do not belong to the same {d!r} as the data: {sigma.sizes[d]} and {sizes[d]} values"
+                f"{'' if same else ' in another order'}. Write weights.sel({d}=data.{d})."
+            )
     full = sigma.expand_dims({d: sizes[d] for d in spectra.dims if d not in sigma.dims})
     values = full.transpose(*spectra.dims, "frequency").values.reshape(spectra.z.shape).astype(float)
     if (values[spectra.usable] <= 0).any() or not np.isfinite(values[spectra.usable]).all():

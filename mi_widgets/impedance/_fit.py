@@ -9,7 +9,7 @@ from mi_widgets.impedance._grammar import Circuit
 from mi_widgets.impedance._kernels import from_internal, impedance, to_internal
 from mi_widgets.impedance._order import ordering
 from mi_widgets.impedance._solve import Problem, Solution, solve
-from mi_widgets.impedance._starts import default_limits, draw_starts, scale_of
+from mi_widgets.impedance._starts import FAR, NEAR, default_limits, draw_starts, scale_of
 
 __all__ = ["AT_BOUND", "NOT_CONVERGED", "NOT_RUN", "NO_DATA", "STATUS", "Fits", "Settings", "fit_rows", "fit_steps"]
 
@@ -43,7 +43,7 @@ class Fits:
     Attributes
     ----------
     values, stderr : (rows, parameter)
-        Parameters and standard errors, NaN where there is no fit; a held parameter has the error 0.
+        Parameters and standard errors, NaN where there is no fit, errors also at a limit; of a held parameter 0.
     correlation : (rows, parameter, parameter)
         Correlations of the errors, of logarithms where parameters are logarithmic.
     log_stderr : (rows, parameter)
@@ -83,8 +83,15 @@ def limits(circuit: Circuit, z: np.ndarray, omega: np.ndarray, settings: Setting
     low, high = default_limits(circuit, scale_of(z, omega))
     for name, (least, most) in (settings.bounds or {}).items():
         k = circuit.names.index(name)
-        low[k] = low[k] if least is None else least
-        high[k] = high[k] if most is None else most
+        # one that is given beyond what the data can show takes the other along
+        if least is not None:
+            high[k] = high[k] if least < high[k] else least * FAR / NEAR if circuit.logarithmic[k] else least + 0.6
+            low[k] = least
+        if most is not None:
+            low[k] = low[k] if low[k] < most or least is not None else (
+                most * NEAR / FAR if circuit.logarithmic[k] else most - 0.6
+            )  # fmt: skip
+            high[k] = most
     for name, value in (settings.fixed or {}).items():
         low[circuit.names.index(name)] = high[circuit.names.index(name)] = value
     return to_internal(circuit, low), to_internal(circuit, high)
@@ -235,6 +242,9 @@ def _finished(
     error, correlation = _errors(jacobian, free, variance)
     reach = 1e-6 * np.where(free, problem.high - problem.low, 1.0)
     at_bound = np.where(free, (x >= problem.high - reach).astype(np.int8) - (x <= problem.low + reach), 0)
+    stands = at_bound != 0  # a parameter at its limit has no error that means anything
+    error[stands] = np.nan
+    correlation[stands[:, :, None] | stands[:, None, :]] = np.nan
     values = from_internal(circuit, x)
     order = _order(circuit, values, settings)
     rows = np.arange(len(x))[:, None]

@@ -49,7 +49,7 @@ def fit_circuit(
         deviations in the unit of the data, which are then believed as they are.
     bounds : mapping of str to (float or None, float or None), optional
         Limits of parameters by name; by default four decades below what the data can show to three above, and 0.4 to 1
-        for exponents.
+        for exponents. Where one is given beyond the other, None, that goes along.
     fixed : mapping of str to float, optional
         Parameters that are held.
     start : mapping of str to float, optional
@@ -65,7 +65,7 @@ def fit_circuit(
         Over the other dims of `data`:
 
         - a variable and ``<name>_stderr`` for each parameter: ``R0``, ``R1`` (ohm), ``C1`` (F), ``Q1`` (s**n/ohm),
-          ``Q1_n`` (1), ``W1`` (ohm/s**0.5), ``Ws1_R`` (ohm), ``Ws1_tau`` (s) …
+          ``Q1_n`` (1), ``W1`` (ohm/s**0.5), ``Ws1_R`` (ohm), ``Ws1_tau`` (s) …; the error of one at its limit is NaN
         - ``at_bound`` (..., parameter): -1 or 1 for one that stands at its lower or upper limit
         - ``correlation`` (..., parameter, parameter_2), 1: of the logarithms
         - ``fitted_real``, ``fitted_imag`` (..., frequency) in the unit of the data; ``residual_real``,
@@ -120,15 +120,28 @@ def fit_circuit(
 
 
 def refuse_wrong_sign(spectra: Spectra, circuits: list[Circuit], *, who: str) -> None:
-    """Raise where nearly all imaginary parts are positive and no circuit has an inductor."""
+    """Raise where nearly all imaginary parts are positive, and no circuit has a coil or the modulus is not that of one.
+
+    The phase is about pi/2 times the slope of ln |Z| against ln f: of a coil the modulus rises.
+    """
     clear = spectra.usable & (np.abs(spectra.z.imag) > 0.05 * np.abs(spectra.z))
     share = (clear & (spectra.z.imag > 0)).sum() / max(1, int(clear.sum()))
-    if clear.sum() >= 3 and share > 0.95 and not any(e.kind == "L" for c in circuits for e in c.root.elements()):
+    coil = any(e.kind == "L" for c in circuits for e in c.root.elements())
+    if clear.sum() >= 3 and share > 0.95 and (not coil or _modulus_falls(spectra)):
         raise DataError(
             f"{who}: {100 * share:.0f} % of the imaginary parts are positive, where capacitors and diffusion make them "
             "negative. The data are probably -Im Z: write data['impedance_imag'] = -data['impedance_imag'] (or "
             "np.conj(da)). For an inductive sample add L to the circuit."
         )
+
+
+def _modulus_falls(spectra: Spectra) -> bool:
+    """Whether the modulus falls with the frequency, over all spectra."""
+    n = np.maximum(spectra.usable.sum(axis=1, keepdims=True), 1)
+    log = np.where(spectra.usable, np.log(np.where(spectra.usable, np.abs(spectra.z), 1.0)), 0.0)
+    place = np.where(spectra.usable, np.log(spectra.omega), 0.0)
+    place = np.where(spectra.usable, place - place.sum(axis=1, keepdims=True) / n, 0.0)
+    return bool((place * log).sum() < 0)
 
 
 def _bounds(bounds: Any, circuit: Circuit) -> dict[str, tuple[float | None, float | None]] | None:

@@ -55,6 +55,7 @@ CASES: list[tuple[Any, type[Exception], str]] = [
     (_frequency(np.round(axis / 30) + 1), DataError, "more than once"),
     (_units(""), LabelError, "has no units"),
     (_units("V"), LabelError, "is in 'V'"),
+    (_units("1/ohm"), LabelError, "is in '1/ohm'"),
     (_data() * np.nan, LabelError, "units|no impedance"),
     (_data().isel(frequency=slice(0)), DataError, "hold no spectrum"),
     (_data().isel(frequency=slice(2)), DataError, "too few"),
@@ -74,6 +75,8 @@ def test_wrong_sign_of_the_imaginary_part() -> None:
     for verb in VERBS[:2]:
         with pytest.raises(DataError, match="probably -Im Z"):
             verb(_wrong_sign())
+    with pytest.raises(DataError, match="probably -Im Z"):  # a circuit with a coil among others hides nothing
+        impedance.compare_circuits(_wrong_sign(), n_starts=1)
     # a coil is inductive indeed
     coil = make_impedance("L-R", {"R0": 1.0, "L1": 1e-3})
     assert float(impedance.fit_circuit(coil, "L-R").L1) == pytest.approx(1e-3, rel=0.01)
@@ -127,6 +130,12 @@ def test_weights_that_do_not_fit() -> None:
         impedance.fit_circuit(ds, "R-p(R,C)", weights=-sigma)
     with pytest.raises(LabelError, match="over the dims"):
         impedance.fit_circuit(ds, "R-p(R,C)", weights=sigma.isel(frequency=slice(5)))
+    both = xr.concat([ds[["impedance_real", "impedance_imag"]]] * 2, "sample").assign_coords(sample=["a", "b"])
+    each = xr.concat([sigma, 10 * sigma], "sample").assign_coords(sample=["a", "b"]).assign_attrs(units="ohms")
+    assert impedance.fit_circuit(both, "R-p(R,C)", weights=each, n_starts=2).sizes["sample"] == 2
+    for other in (each.isel(sample=[1, 0]), each.isel(sample=[0])):
+        with pytest.raises(LabelError, match=r"weights.sel\(sample=data.sample\)"):
+            impedance.fit_circuit(both, "R-p(R,C)", weights=other, n_starts=2)
 
 
 def test_too_many_parameters_are_flagged_among_others() -> None:

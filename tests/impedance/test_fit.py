@@ -83,6 +83,9 @@ def test_limits_and_held_values() -> None:
     bounded = impedance.fit_circuit(ds, "R-p(R,Q)", bounds={"Q1_n": (None, 0.9)})
     assert float(bounded.Q1_n) == pytest.approx(0.9)
     assert int(bounded.at_bound.sel(parameter="Q1_n")) == 1
+    assert np.isnan(float(bounded.Q1_n_stderr))  # where the limit stands says nothing of the data
+    assert np.isfinite(float(bounded.R1_stderr))
+    assert bounded.correlation.sel(parameter="Q1_n").isnull().all()
     assert int(bounded.status) == 2
     held = impedance.fit_circuit(ds, "R-p(R,Q)", fixed={"Q1_n": 1.0})
     as_capacitor = impedance.fit_circuit(ds, "R-p(R,C)")
@@ -129,3 +132,18 @@ def test_two_sets_of_values_that_fit_are_flagged() -> None:
     fit = impedance.fit_circuit(make_impedance(circuit, seed=107), circuit)
     assert int(fit.ambiguous) == 1
     assert int(impedance.fit_circuit(make_impedance(CIRCUIT, TRUTH, seed=5), CIRCUIT).ambiguous) == 0
+
+
+@pytest.mark.parametrize(
+    ("circuit", "name", "bounds"),
+    [("R-p(R,C)", "R0", (None, 1e-6)), ("R-p(R,C)", "R0", (1e9, None)), ("R-p(R,Q)", "Q1_n", (None, 0.3))],
+)
+def test_one_limit_beyond_what_the_data_show_holds_nothing(
+    circuit: str, name: str, bounds: tuple[float | None, float | None]
+) -> None:
+    """The other limit goes along: else the parameter would be held without a word, with the error 0."""
+    fit = impedance.fit_circuit(make_impedance("R-p(R,C)", seed=1), circuit, bounds={name: bounds}, n_starts=4)
+    low, high = bounds
+    assert float(fit[name]) == pytest.approx(high if low is None else low)
+    assert int(fit.at_bound.sel(parameter=name)) == (1 if low is None else -1)
+    assert int(fit.status) == 2
