@@ -1,10 +1,12 @@
 """The Preliminary Reference Earth Model: density, velocities, gravity and pressure against depth."""
 
+import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from mi_widgets import __version__
 from mi_widgets.errors import ParameterError
 
 __all__ = ["load_prem"]
@@ -105,7 +107,9 @@ def load_prem(*, region: str | None = None, step: float = 50.0) -> xr.Dataset:
     attrs = {
         "title": "Preliminary Reference Earth Model",
         "source": "Dziewonski and Anderson 1981, doi:10.1016/0031-9201(81)90046-7",
-    }
+        "history": json.dumps({"function": "mi_widgets.datasets.load_prem", "version": __version__,
+                               "parameters": {"region": region, "step": float(step)}}),
+    }  # fmt: skip
     return xr.Dataset(data, coords=coords, attrs=attrs)
 
 

@@ -35,6 +35,9 @@ def build_problem(
     t0 = reference_temperature
     if t0 is None:
         t0 = 300.0 if thermal != "none" else float(points.temperature.mean())
+    for argument, given in (("hold", hold), ("bounds", bounds), ("priors", priors)):
+        if given is not None and not isinstance(given, Mapping):
+            raise ParameterError(f"{who}: {argument} is a mapping of names, such as {{'k0_prime': …}}; got {given!r}.")
     model = make_model(form, thermal, data.n_atoms if n_atoms is None else n_atoms, t0, who=who)
     if points.is_energy and thermal != "none":
         raise ParameterError(f'{who}: energies of a static lattice have no temperature. Write thermal="none".')
@@ -52,8 +55,11 @@ def build_problem(
     _known(spreads, free, who, "priors")
     if "v0" in spreads:
         spreads["v0"] = (spreads["v0"][0] * data.volume_factor, spreads["v0"][1] * data.volume_factor)
-    if any(not spread > 0 for _, spread in spreads.values()):
-        raise ParameterError(f"{who}: the standard deviation of a prior must be above zero; got {dict(priors or {})}.")
+    if any(not (spread > 0 and np.isfinite([mean, spread]).all()) for mean, spread in spreads.values()):
+        raise ParameterError(
+            f"{who}: the standard deviation of a prior must be above zero, and both its numbers finite; got "
+            f"{dict(priors or {})}. A parameter without a prior is free within its bounds."
+        )
     for name, value in held.items():
         if not low[name] <= value <= high[name]:
             raise ParameterError(f"{who}: hold[{name!r}] = {value:g} is not within {low[name]:g} to {high[name]:g}.")
@@ -119,6 +125,22 @@ def _pair(name: str, value: Any, who: str, argument: str, what: str) -> tuple[fl
     return first, second
 
 
+def _check_errors(problem: Problem, who: str) -> None:
+    """Raise where errors of volume and temperature say nothing of the values: such points would weigh everything."""
+    points = problem.points
+    if points.is_energy:
+        lost, name = points.value_error <= 0, "energy"  # at the minimum an error of the volume changes nothing
+    elif problem.model.thermal == "none":
+        lost, name = (points.value_error <= 0) & (points.volume_error <= 0), "pressure"
+    else:
+        return
+    if points.known and lost.any():
+        raise DataError(
+            f"{who}: {int(lost.sum())} of {lost.size} points have no error of the {name}, and those they have do not "
+            f"act on it. Give them {name}_stderr, or leave the errors of all points out."
+        )
+
+
 def _check_enough(problem: Problem, data: Checked, who: str) -> None:
     """Enough points, more than one volume, temperatures that the model can take."""
     points, free = problem.points, [n for n in problem.free if n not in problem.priors]
@@ -134,6 +156,7 @@ def _check_enough(problem: Problem, data: Checked, who: str) -> None:
         )
     if np.ptp(points.volume) < 1e-6 * points.volume.max():
         raise DataError(f"{who}: all volumes are {points.volume[0]:g} angstrom**3; a curve needs several.")
+    _check_errors(problem, who)
     if points.is_energy:
         return
     low, high = points.temperature.min(), points.temperature.max()

@@ -63,8 +63,11 @@ def energy(form: str, p: Parameters, v: np.ndarray) -> np.ndarray:
         x, eta = np.cbrt(v / v0), 1.5 * (p["k0_prime"] - 1)
         return 9 * k0 * v0 * (1 - x) ** 2 * _vinet_bracket(eta * (1 - x))
     if form == "murnaghan":
-        k1 = p["k0_prime"]
-        return k0 * v / k1 * ((v0 / v) ** k1 / (k1 - 1) + 1) - k0 * v0 / (k1 - 1)
+        k1, log = p["k0_prime"], np.log(v0 / v)
+        u = (k1 - 1) * log
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rise = log * np.where(np.abs(u) > 1e-8, np.expm1(u) / u, 1 + u / 2)  # K0' = 1 is a limit
+        return k0 * v0 / k1 * (rise + v / v0 - 1)
     f = 0.5 * (np.cbrt(v0 / v) ** 2 - 1)
     a, b = _finite_strain(form, p)
     return 4.5 * k0 * v0 * f**2 * (1 + f * (2 * a / 3 + b * f / 2))

@@ -54,6 +54,8 @@ def to_dataset(ds: xr.Dataset, data: Checked, problem: Problem, found: Found) ->
     factor, units = data.volume_factor, data.volume_units
     out: dict[str, Any] = {}
     scale = np.array([1 / factor if name == "v0" else 1.0 for name in problem.free])
+    covariance = covariance.copy()  # where a bound stands says nothing of the data
+    covariance[found.at_bound], covariance[:, found.at_bound] = np.nan, np.nan
     values, stderr = theta * scale, np.sqrt(np.diag(covariance)) * scale
     order = (("e0",) if problem.points.is_energy else ()) + problem.model.names
     for name in (*order, *(["pressure_scale"] if "pressure_scale" in problem.free else [])):
@@ -161,7 +163,7 @@ def _judge(
     for i, name in enumerate(problem.free):
         if found.at_bound[i]:
             status = max(status, 2)
-            remarks.append(f"{name} stands on its bound, {values[i]:.4g}; its error means nothing.")
+            remarks.append(f"{name} stands on its bound, {values[i]:.4g}; so that it has no error.")
         loose = _LOOSE.get(name, abs(values[i]))
         if name in ("e0", "pressure_scale"):
             loose = np.inf

@@ -6,6 +6,7 @@ import numpy as np
 
 from mi_widgets.eos._forms import pressure_and_modulus
 from mi_widgets.eos._problem import EV, Problem
+from mi_widgets.errors import DataError
 
 __all__ = ["Found", "maximise", "start"]
 
@@ -40,6 +41,11 @@ def maximise(problem: Problem, theta: np.ndarray, *, n_steps: int = 200) -> Foun
     """Climb from `theta` with damped steps; a parameter that would pass its bound stays on it."""
     theta = np.clip(np.asarray(theta, dtype=float), problem.low, problem.high)
     best, damping, converged = float(problem.deviance(theta)), 1e-3, False
+    if not np.isfinite(best):
+        raise DataError(
+            "the model has no value at any first guess, with these held parameters and bounds: "
+            f"{dict(problem.held)}. Look at their numbers, or hold fewer."
+        )
     gradient, information = _slopes(problem, theta)
     for _ in range(n_steps):
         move, expected = _step(problem, theta, gradient, information, damping)

@@ -63,11 +63,11 @@ class Model:
         return solve_volume(at, pressure, p["v0"])
 
     def adiabat(self, p: Parameters, pressure: np.ndarray, t_start: float) -> tuple[np.ndarray, np.ndarray]:
-        """Volumes and temperatures along the adiabat that has `t_start` at the first of the pressures.
+        """Volumes and temperatures along the adiabat that has `t_start` at the lowest of the pressures.
 
         A Debye solid's entropy is a function of theta / T alone, so that T / theta stays as it is.
         """
-        start = self.volume(p, pressure[..., :1], np.asarray(t_start))
+        start = self.volume(p, np.nanmin(pressure, axis=-1, keepdims=True), np.asarray(t_start))
         ratio = t_start / gamma_theta(self.thermal, p, start)[1]
 
         def at(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -44,7 +44,7 @@ def fit_eos(
     bounds : mapping of str to (float, float), optional
         Where a parameter may be.
     priors : mapping of str to (float, float), optional
-        Normal priors: mean and standard deviation.
+        Normal priors: mean and standard deviation, both finite.
     pressure_scale : float
         Relative standard deviation of an error that all pressures share, as that of a pressure standard (1); 0 for
         none.
@@ -58,7 +58,7 @@ def fit_eos(
     xarray.Dataset
         - ``v0`` (unit of the volume), ``k0`` (GPa), ``k0_prime`` (1), ``k0_double_prime`` (1/GPa), ``gamma0``, ``q``,
           ``a``, ``b`` (1), ``theta0`` (K), ``e0`` (eV), ``pressure_scale`` (1), as far as the model has them, each
-          with ``<name>_stderr``, NaN for what is held
+          with ``<name>_stderr``, NaN for what is held or stands on a bound
         - ``correlation`` (parameter, parameter_2): of the free parameters
         - ``expected``, ``residual``, ``sigma`` (point), GPa or eV, and ``residual_normalized``; the data
         - ``chi2``, ``dof``, ``reduced_chi2``, ``log_likelihood``, ``n_parameters``, ``aic``, ``aicc``, ``bic``
@@ -71,7 +71,7 @@ def fit_eos(
         A variable or its unit is missing or not known.
     DataError
         A volume is not above zero, there are fewer points than parameters, or these points say nothing of a free
-        parameter, as those of one temperature say nothing of gamma.
+        parameter, as those of one temperature say nothing of gamma; errors that are given do not act on the pressure.
     ParameterError
         An option is unknown or out of range.
 

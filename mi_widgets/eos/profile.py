@@ -34,7 +34,7 @@ def depth_profile(
         ``pressure`` (GPa) against ``depth``, as ``datasets.load_prem(region="lower_mantle")`` gives it; its
         ``density``, ``adiabatic_bulk_modulus`` and ``sound_velocity`` are compared, if it has them.
     temperature : float
-        Temperature (K) at the top, or everywhere on an isotherm; not used for an isentropic form.
+        Temperature (K) at the top (the lowest pressure), or everywhere on an isotherm; not used for an isentropic form.
     path : str
         ``"adiabat"`` (default) or ``"isotherm"``.
 

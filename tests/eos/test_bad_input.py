@@ -61,6 +61,15 @@ def test_an_error_of_nothing_would_weigh_everything():
         eos.fit_eos(ds)
 
 
+def test_errors_that_do_not_act_on_the_values_are_refused():
+    """An isothermal form does not change with temperature, an energy at its minimum not with the volume."""
+    v = np.linspace(66.0, 84.0, 8)
+    with pytest.raises(DataError, match=r"8 of 8 points have no error of the pressure.*pressure_stderr"):
+        eos.fit_eos(eos.label_points(v, pressure=80.0 - v, temperature_stderr=10.0))
+    with pytest.raises(DataError, match="no error of the energy"):
+        eos.fit_eos(eos.label_points(v, energy=(v - 75.0) ** 2 / 100, volume_stderr=0.1))
+
+
 def test_one_temperature_says_nothing_of_gamma():
     with pytest.raises(DataError, match=r"nothing of gamma0.*Write thermal="):
         eos.fit_eos(COLD, **POWER)
@@ -78,6 +87,10 @@ OPTIONS = {
     "hold beyond": ({"hold": {"k0_prime": 100.0}}, "is not within"),
     "hold all": ({"hold": {"v0": 74.0, "k0": 160.0, "k0_prime": 4.0}}, "nothing is left to fit"),
     "bounds": ({"bounds": {"k0": (200.0, 100.0)}}, "low below high"),
+    "bounds list": ({"bounds": [1]}, "bounds is a mapping"),
+    "hold number": ({"hold": 3}, "hold is a mapping"),
+    "prior without end": ({"priors": {"k0_prime": (4.0, np.inf)}}, "both its numbers finite"),
+    "prior of nowhere": ({"priors": {"k0_prime": (np.inf, 1.0)}}, "both its numbers finite"),
     "bounds shape": ({"bounds": {"k0": 100.0}}, "must be \\(low, high\\)"),
     "bounds zero": ({"bounds": {"k0": (-5.0, 100.0)}}, "lower bound of k0 must be above zero"),
     "prior": ({"priors": {"k0": (160.0, 0.0)}}, "standard deviation of a prior"),

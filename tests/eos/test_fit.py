@@ -159,6 +159,10 @@ def test_priors_and_bounds():
     bound = eos.fit_eos(ds, bounds={"k0": (100.0, 150.0)}, **POWER)
     assert float(bound.k0) == 150.0
     assert "at_bound" in bound.status.attrs["flag_meanings"].split()[int(bound.status)]
+    assert np.isnan(float(bound.k0_stderr))  # where a bound was set says nothing of the data
+    assert np.isfinite(float(bound.v0_stderr))
+    curve = eos.evaluate(bound, volume=[65.0])
+    assert np.isfinite(curve.pressure_stderr).all()
 
 
 def test_points_with_nan_are_left_out_and_the_input_stays():

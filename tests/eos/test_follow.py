@@ -184,6 +184,10 @@ def test_a_profile_of_a_fit_has_errors_and_says_where_it_is_extrapolated(compare
     isotherm = eos.depth_profile(compared.sel(candidate="vinet"), prem, temperature=1900.0, path="isotherm")
     assert float(profile.temperature[-1]) > 2300 > float(isotherm.temperature[-1])
     assert float(isotherm.density[-1]) > float(profile.density[-1])
+    upward = eos.depth_profile(
+        compared.sel(candidate="vinet"), prem.isel(depth=slice(None, None, -1)), temperature=1900
+    )
+    np.testing.assert_allclose(upward.temperature[::-1], profile.temperature)  # the temperature is that of the top
     write_netcdf(profile, tmp_path / "a.nc")
     xr.testing.assert_identical(read_netcdf(tmp_path / "a.nc"), profile)
 

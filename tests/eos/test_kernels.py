@@ -93,3 +93,11 @@ def test_volumes_and_adiabats():
     np.testing.assert_allclose(along.pressure, pressure, atol=1e-6)
     adiabatic = along.modulus + along.gamma * t * along.slope
     np.testing.assert_allclose(np.gradient(t, pressure)[1:-1], (along.gamma * t / adiabatic)[1:-1], rtol=1e-5)
+
+
+def test_murnaghan_with_a_derivative_of_one_is_a_limit():
+    """Minus the integral of K0 (V0/V - 1); the usual formula divides by K0' - 1."""
+    v, p = np.array([60.0, 74.0, 80.0]), {"v0": np.array(74.0), "k0": np.array(160.0)}
+    exact = 160.0 * (74.0 * np.log(74.0 / v) + v - 74.0)
+    for k1 in (1.0, 1.0 + 1e-7):
+        np.testing.assert_allclose(energy("murnaghan", p | {"k0_prime": np.array(k1)}, v), exact, rtol=1e-5, atol=1e-9)
