@@ -1,17 +1,23 @@
 """Tables of angles as plain text: one grain in each row."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import FileFormatError, ParameterError
+from mi_widgets.errors import FileFormatError, MIWidgetsWarning, ParameterError
+from mi_widgets.io._doors import as_path
 
 __all__ = ["read_angles"]
 
 _SPLIT = re.compile(r"[,;\t ]+")
-_RADIAN = re.compile(r"\brad")
+#: What may stand in brackets behind a name.
+_UNITS = {
+    **dict.fromkeys(("deg", "degree", "degrees", "°", "º"), "degree"),
+    **dict.fromkeys(("rad", "radian", "radians"), "radian"),
+}
 #: Names of columns that are known, in lower case, and their unit where the heading gives none.
 _KNOWN = {"x": "um", "y": "um", "length": "um", "width": "um", "sample": "", "weight": "1"}
 
@@ -40,9 +46,14 @@ def read_angles(path: str | Path, *, column: str | int = 0, units: str | None = 
     Raises
     ------
     FileFormatError
-        There is no such column, a cell is no number, or rows differ in length.
+        There is no such file or column, a cell is no number, rows differ in length, or the heading names another unit.
     ParameterError
-        The unit is unknown.
+        `units` is unknown.
+
+    Warns
+    -----
+    MIWidgetsWarning
+        A file without names may have decimal commas, which are read as two columns.
 
     Examples
     --------
@@ -54,12 +65,13 @@ def read_angles(path: str | Path, *, column: str | int = 0, units: str | None = 
     """
     if units not in (None, "degree", "radian"):
         raise ParameterError(f"read_angles: units must be 'degree' or 'radian'; got {units!r}.")
-    path = Path(path)
+    path = as_path(path, "read_angles")
     names, rows = _table(path)
     where = _place(names, column, len(rows[0]), path)
     values = _numbers([row[where] for row in rows], path)
-    heading = names[where].lower() if names else ""
-    found = "radian" if _RADIAN.search(heading) else "degree"
+    if not names and not where:
+        _doubt_commas(path, rows)
+    found = _unit(names[where] if names else "", units, path)
     out = xr.DataArray(
         values, dims="grain", name="angle",
         coords={"grain": ("grain", np.arange(values.size), {"units": "1", "long_name": "grain"})},
@@ -78,6 +90,9 @@ def read_angles(path: str | Path, *, column: str | int = 0, units: str | None = 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     """Names of the columns, if there are any, and the cells."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else f"there is none (looked in {Path.cwd()})"
+        raise FileFormatError(f"{str(path)!r} is no file: {what}.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -100,6 +115,32 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         )
         raise FileFormatError(f"{path.name} {what}; every row needs {width or 'the same number of'} cells.")
     return names, rows
+
+
+def _unit(heading: str, units: str | None, path: Path) -> str:
+    """Unit of the angles: as asked for, else as the heading says, else degree."""
+    name, said = _name_and_unit(heading)
+    if not said:
+        said = "rad" if re.search(r"(\b|_)rad(ians?)?$", name) else "deg"
+    if units is None and said.lower() not in _UNITS:
+        raise FileFormatError(
+            f"{path.name}: {heading!r} is in {said!r}; angles are read in degree or radian. Convert them, or write "
+            "units='degree' where the heading is wrong."
+        )
+    return units or _UNITS[said.lower()]
+
+
+def _doubt_commas(path: Path, rows: list[list[str]]) -> None:
+    """Warn where 12,5 may be one number and has been read as two."""
+    if len(rows[0]) == 2 and all(re.fullmatch(r"\d+", cell) for row in rows for cell in row):
+        text = path.read_text(encoding="utf-8-sig")
+        if not re.search(r"[;\t ]|\d,\s", text):
+            warnings.warn(
+                f"{path.name}: {rows[0][0]},{rows[0][1]} is read as two columns. Where the comma is decimal, write a "
+                "point; where not, put names above the columns.",
+                MIWidgetsWarning,
+                stacklevel=3,
+            )
 
 
 def _place(names: list[str], column: str | int, width: int, path: Path) -> int:

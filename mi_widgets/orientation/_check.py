@@ -11,7 +11,7 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.labels import require_numeric
 
-__all__ = ["Angles", "generator", "grouped", "prepare", "to_degrees", "whole"]
+__all__ = ["Angles", "generator", "grouped", "prepare", "same_grains", "to_degrees", "whole"]
 
 DEGREES = ("degree", "degrees", "deg", "°", "degrees_north", "arcdegree")
 RADIANS = ("radian", "radians", "rad")
@@ -87,6 +87,7 @@ def prepare(
         raise ParameterError(f"{who}: period must be 180 (axes) or 360 (directions), in degree; got {period!r}.")
     values = to_degrees(angles, who=who, period=float(period))
     counted = _weights(weights, values.shape, who)
+    same_grains(angles, weights, who=who)
     use = np.isfinite(values) & (counted > 0)
     missing = int((~np.isfinite(values)).sum())
     if missing:
@@ -181,6 +182,17 @@ def _weights(weights: Any, shape: tuple[int, ...], who: str) -> np.ndarray:
             f"is {np.nanmin(values):g}, {int((~np.isfinite(values)).sum())} are not finite."
         )
     return values
+
+
+def same_grains(angles: xr.DataArray, weights: Any, *, who: str) -> None:
+    """Raise `LabelError` where labelled weights are those of other grains, or of the same in another order."""
+    if not isinstance(weights, xr.DataArray) or "grain" not in weights.coords or "grain" not in angles.coords:
+        return
+    if not np.array_equal(weights["grain"].values, angles["grain"].values):
+        raise LabelError(
+            f"{who}: the grains of the weights are not those of the angles, or in another order. Write "
+            "weights.sel(grain=angles.grain)."
+        )
 
 
 def find_rounding(different: np.ndarray, n: int, who: str, rounding: float | str, attrs: Mapping[Any, Any]) -> float:

@@ -145,15 +145,16 @@ def _components(mixture: Mixture, error: np.ndarray, angles: Angles) -> dict[str
     kappa = mixture.concentration
     spread = spread_of(kappa)
     a = mean_resultant(kappa)
+    of_kappa = np.where(kappa < angles.largest * (1 - 1e-9), error[k : 2 * k], np.nan)  # none at the cap
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (1 - a * a - a / np.maximum(kappa, 1e-12)) / (a * spread)
     return {
         "mean_axis": mixture.mean * to_degree,
         "mean_axis_stderr": error[:k] * to_degree,
         "concentration": kappa,
-        "concentration_stderr": error[k : 2 * k],
+        "concentration_stderr": of_kappa,
         "spread": spread * to_degree,
-        "spread_stderr": slope * error[k : 2 * k] * to_degree,
+        "spread_stderr": slope * of_kappa * to_degree,
         "weight": mixture.weight[:k],
         "weight_stderr": error[2 * k : 3 * k],
     }

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError
+from mi_widgets.orientation._check import same_grains
 
 __all__ = ["over_groups"]
 
@@ -19,6 +20,7 @@ def over_groups(
     work: Callable[[xr.DataArray, Any], xr.Dataset],
 ) -> xr.Dataset:
     """Results of each group along the new dimension `by`; what there is of each grain stays in its place."""
+    same_grains(angles, weights, who="weights")
     counts = None if weights is None else np.asarray(weights, dtype=float)
     if counts is not None and counts.shape != angles.shape:
         raise DataError(f"weights must be one number for each of {angles.size} angles; got shape {counts.shape}.")

@@ -172,6 +172,7 @@ def _dataset(
         errors = _errors(x, fit)
         for name in ("direction_stderr", "concentration_stderr"):
             table[name][c, :k] = errors[name]
+        table["concentration_stderr"][c, :k][np.abs(fit.concentration) >= largest * (1 - 1e-6)] = np.nan
         table["weight_stderr"][c, :k] = errors["weight_stderr"][:k]
         rest[c] = float(fit.weight[k:].sum()), float(errors["weight_stderr"][k:].sum())
         share = log_parts(x, fit.direction, fit.concentration, fit.weight)
@@ -198,7 +199,7 @@ def _dataset(
         "log_likelihood": ("candidate", likelihood, one, "logarithm of the likelihood"),
         "n_parameters": ("candidate", np.array([_free(c) for c in candidates]), one, "number of parameters"),
         **{k: ("candidate", v, one, f"{k.upper()} criterion") for k, v in criteria._asdict().items()},
-        **{f"delta_{k}": ("candidate", getattr(criteria, k) - np.nanmin(getattr(criteria, k)), one,
+        **{f"delta_{k}": ("candidate", getattr(criteria, k) - _least(getattr(criteria, k)), one,
                           f"{k.upper()} above the least") for k in ("bic", "aic")},
         **{f"{k}_weight": ("candidate", criterion_weights(getattr(criteria, k)), one,
                            f"weight of the candidate by {k.upper()}") for k in ("bic", "aic")},
@@ -216,6 +217,10 @@ def _dataset(
     )
     best_one = str(ds["candidate"].values[np.nanargmin(ds["bic"].values)]) if np.isfinite(likelihood).any() else ""
     return ds.assign_attrs(chosen=best_one, criterion="bic")
+
+
+def _least(values: np.ndarray) -> float:
+    return float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
 
 
 def _status(fit: AxisMixture, n: int, largest: float) -> str:

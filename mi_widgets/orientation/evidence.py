@@ -144,7 +144,9 @@ def free_energy(
     """
     who = "free_energy"
     chosen = named(candidates, whole("max_components", max_components, 1, 8, who=who), who=who)
-    sampling = sampling or Sampling()
+    sampling = Sampling() if sampling is None else sampling
+    if not isinstance(sampling, Sampling):
+        raise ParameterError(f"{who}: sampling must be orientation.Sampling(...); got {type(sampling).__name__}.")
     sampling.check(who)
     ready = prepare(angles, who=who, weights=weights, period=period, rounding=rounding)
     key = seed_of(seed, who=who)

@@ -8,11 +8,12 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import label
 from mi_widgets.orientation._candidates import Candidate
-from mi_widgets.orientation._check import generator, grouped, prepare, whole
+from mi_widgets.orientation._check import grouped, prepare, whole
 from mi_widgets.orientation._dataset import attributes, judge, mixture_dataset, too_few
 from mi_widgets.orientation._em import fit_mixture, n_parameters
 from mi_widgets.orientation._groups import over_groups
 from mi_widgets.orientation._von_mises import log_density
+from mi_widgets.orientation.evidence import seed_of
 
 __all__ = ["evaluate", "fit_orientation"]
 
@@ -71,8 +72,8 @@ def fit_orientation(
         - ``kuiper_statistic``, ``kuiper_p``: whether the fit describes the data; p is too large by the freedom of the
           fit, so that a small one is the one that says something
         - ``member`` (grain): likeliest component, 0 for the uniform part, -1 for none, and ``member_probability``
-        - ``status``: ok, not_converged, at_bound (a concentration is at its cap: duplicated angles), redundant (a
-          component holds less than one grain)
+        - ``status``: ok, not_converged, at_bound (a concentration is at its cap, without an error: duplicated
+          angles), redundant (a component holds less than one grain)
 
     Raises
     ------
@@ -103,7 +104,7 @@ def fit_orientation(
     who = "fit_orientation"
     candidate = _candidate(n_components, uniform, who)
     n_starts = whole("n_starts", n_starts, 1, 1000, who=who)
-    rng = generator(seed, who=who)
+    key = seed_of(seed, who=who)
 
     def one(some: xr.DataArray, counts: Any) -> xr.Dataset:
         ready = prepare(some, who=who, weights=counts, period=period, rounding=rounding)
@@ -113,6 +114,7 @@ def fit_orientation(
                 f"{who}: {ready.total:g} grains are too few for the {free} parameters of the model {candidate.name!r}. "
                 "Take fewer components, or more grains."
             )
+        rng = np.random.default_rng(key)  # anew for each group: none depends on the others
         mixture = fit_mixture(
             ready.phi, ready.counts, candidate.n_components, candidate.uniform, rng, largest=ready.largest,
             n_starts=n_starts,

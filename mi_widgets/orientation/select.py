@@ -11,7 +11,7 @@ from mi_widgets.errors import MIWidgetsWarning, ParameterError
 from mi_widgets.methods.selection import criterion_weights
 from mi_widgets.orientation._candidates import Candidate, named
 from mi_widgets.orientation._check import Angles, grouped, prepare, whole
-from mi_widgets.orientation._dataset import Found, attributes, judge, mixture_dataset, too_few
+from mi_widgets.orientation._dataset import STATUS, Found, attributes, judge, mixture_dataset, too_few
 from mi_widgets.orientation._em import Mixture, fit_mixture
 from mi_widgets.orientation._evidence_dataset import SAMPLING_STATUS, evidence_dataset
 from mi_widgets.orientation._groups import over_groups
@@ -80,7 +80,8 @@ def select_orientation(
     Warns
     -----
     MIWidgetsWarning
-        As in `fit_orientation`; the chosen candidate does not describe the data, or is the largest that was tried.
+        As in `fit_orientation`; the chosen candidate does not describe the data, is the largest that was tried, has not
+        converged, or has a concentration at its cap.
 
     References
     ----------
@@ -283,6 +284,11 @@ def _doubt(result: xr.Dataset, most: int) -> None:
         return
     p = float(result["kuiper_p"].sel(candidate=name))
     texts = []
+    status = STATUS[int(result["status"].sel(candidate=name))]
+    if status == "at_bound":
+        texts.append(f"the chosen candidate {name!r} has a concentration at its cap: many grains have the same angle")
+    if status == "not_converged":
+        texts.append(f"the fit of the chosen candidate {name!r} has not converged; take more n_starts")
     if p < 1e-3:
         texts.append(f"the chosen candidate {name!r} does not describe the angles (Kuiper p {p:.1g})")
     if most and name.split("+")[0] == str(most):

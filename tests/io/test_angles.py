@@ -8,7 +8,7 @@ import xarray as xr
 
 from mi_widgets import orientation
 from mi_widgets.datasets import make_orientations
-from mi_widgets.errors import FileFormatError, ParameterError
+from mi_widgets.errors import FileFormatError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_angles, read_netcdf, write_netcdf
 
 
@@ -74,6 +74,17 @@ def test_damaged_tables(file, text, words):
         read_angles(file(text))
 
 
-def test_unknown_unit(file):
+def test_unknown_unit(file, tmp_path):
+    for unit in ("grad", "mrad", "gon"):  # none of these is a degree
+        path = file(f"angle ({unit})\n12\n171\n")
+        with pytest.raises(FileFormatError, match=f"is in '{unit}'"):
+            read_angles(path)
+        assert read_angles(path, units="degree").attrs["units"] == "degree"
+    assert read_angles(file("theta_rad\n1\n2\n")).attrs["units"] == "radian"
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(FileFormatError, match="is no file"):
+            read_angles(path)
+    with pytest.warns(MIWidgetsWarning, match="12,5 is read as two columns"):
+        read_angles(file("12,5\n171,3\n"))
     with pytest.raises(ParameterError, match="'degree' or 'radian'"):
         read_angles(file("1\n2\n"), units="gon")

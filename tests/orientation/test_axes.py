@@ -55,6 +55,9 @@ def test_bad_axes():
     good = make_orientation_axes(20, seed=0).direction
     with pytest.raises(LabelError, match="grain"):
         orientation.select_axes(good.rename(grain="atom"))
+    few = orientation.select_axes(good.isel(grain=slice(5)), candidates=["2"])  # too few for every candidate
+    assert few.attrs["chosen"] == ""
+    assert few.delta_bic.isnull().all()
     with pytest.raises(ParameterError, match="largest"):
         orientation.select_axes(good, largest=-1.0)
     with pytest.raises(DataError, match="the same"):

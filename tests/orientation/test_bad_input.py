@@ -117,3 +117,23 @@ def test_a_poor_group_is_named(angles):
     few = angles(np.arange(20.0) * 8).assign_coords(sample=("grain", ["a"] * 18 + ["b"] * 2))
     with pytest.raises(DataError, match="sample 'b'"):
         orientation.fit_orientation(few, by="sample")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_weights_of_other_grains(verb, angles):
+    """Labelled weights belong to the grains they name, not to those at their places."""
+    some = angles(np.arange(40.0) * 4).assign_coords(grain=np.arange(40))
+    counts = xr.DataArray(np.arange(40.0) % 3 + 1, dims="grain", coords={"grain": np.arange(40)})
+    assert float(verb(some, weights=counts).n_grains if verb is not orientation.free_energy else counts.sum()) == 79.0
+    with pytest.raises(LabelError, match=r"weights.sel\(grain=angles.grain\)"):
+        verb(some, weights=counts[::-1])
+    if verb in (orientation.fit_orientation, orientation.select_orientation, orientation.axial_statistics):
+        named = some.assign_coords(sample=("grain", ["a", "b"] * 20))
+        with pytest.raises(LabelError, match="in another order"):
+            verb(named, weights=counts[::-1], by="sample")
+
+
+def test_sampling_is_no_word(two):
+    for verb in (orientation.free_energy, orientation.select_orientation):
+        with pytest.raises(ParameterError, match=r"orientation.Sampling"):
+            verb(two.angle, sampling="long")

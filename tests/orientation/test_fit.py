@@ -7,6 +7,7 @@ from scipy import optimize, special, stats
 
 from mi_widgets import orientation
 from mi_widgets.datasets import make_orientations
+from mi_widgets.errors import MIWidgetsWarning
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.orientation._em import fit_mixture, step
 from mi_widgets.orientation._von_mises import concentration_of, mean_resultant
@@ -116,6 +117,12 @@ def test_duplicated_angles_do_not_make_an_infinitely_narrow_component(angles):
     assert float(fit.rounding) == 1.0
     assert float(fit.concentration[0]) == pytest.approx(np.pi / (2 * np.radians(1.0) ** 2), rel=1e-6)
     assert "at_bound" in fit.status.attrs["flag_meanings"].split()[int(fit.status)]
+    assert np.isnan(float(fit.concentration_stderr[0]))  # where the cap stands says nothing of the data
+    assert np.isnan(float(fit.spread_stderr[0]))
+    assert np.isfinite(float(fit.mean_axis_stderr[0]))
+    with pytest.warns(MIWidgetsWarning, match="concentration at its cap"):
+        chosen = orientation.select_orientation(angles(values), candidates=["uniform", "1+u"])
+    assert chosen.attrs["chosen"] == "1+u"
 
 
 def test_radians_weights_order_and_both_ends_do_not_matter(two, angles):
