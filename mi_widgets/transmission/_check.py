@@ -112,12 +112,31 @@ def label_array(clusters: Any, spectra: xr.DataArray, *, who: str) -> np.ndarray
         if "cluster" not in clusters:
             raise LabelError(f"{who}: clusters needs a variable 'cluster' (junction), as cluster_spectra gives it.")
         clusters = clusters["cluster"]
-    labels = np.asarray(clusters)
+    labels = np.asarray(_by_label(clusters, spectra, who))
     if labels.shape != (n,):
         raise DataError(f"{who}: clusters must hold one number for each of {n} junctions; got shape {labels.shape}.")
     if labels.dtype.kind not in "iu" and not (labels.dtype.kind == "f" and (labels == np.round(labels)).all()):
         raise DataError(f"{who}: clusters must be whole numbers, below 0 for none; got {labels.dtype}.")
     return np.asarray(labels.astype(int))
+
+
+def _by_label(clusters: Any, spectra: xr.DataArray, who: str) -> Any:
+    """Clusters in the order of the junctions of the spectra, where both have labels."""
+    if not isinstance(clusters, xr.DataArray) or clusters.dims != ("junction",):
+        return clusters
+    if "junction" not in clusters.coords or "junction" not in spectra.coords:
+        return clusters
+    here, there = spectra["junction"].to_index(), clusters["junction"].to_index()
+    if here.equals(there) or len(there) < len(here):
+        return clusters
+    missing = here.difference(there)
+    if here.has_duplicates or there.has_duplicates or len(missing):
+        some = f"; junction {missing[0]!s} has none" if len(missing) else ""
+        raise DataError(
+            f"{who}: clusters are those of other junctions than the spectra{some}. Find them from these spectra: "
+            "clusters = cluster_spectra(ds)."
+        )
+    return clusters.sel(junction=here)
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...], *, who: str) -> None:

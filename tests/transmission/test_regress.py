@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from mi_widgets import datasets
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.transmission import (
@@ -207,3 +208,15 @@ def test_default_penalty_is_that_of_ten_folds(junctions: xr.Dataset, summary: li
         f"transmission: penalty by the formula and by ten folds within a step: {near.mean():.1%} of {near.size}"
     )
     assert near.mean() >= 0.9
+
+
+def test_clusters_go_by_label() -> None:
+    """Junctions in another order than their clusters: each keeps its own."""
+    ds = datasets.make_molecular_junctions(n_junctions=60, n_energies=3)
+    order = np.random.default_rng(0).permutation(60)
+    straight = sparse_regression(ds, ds.true_site)
+    turned = sparse_regression(ds.isel(junction=order), ds.true_site)
+    np.testing.assert_array_equal(turned.cluster, ds.true_site.values[order])
+    xr.testing.assert_allclose(turned.coefficient, straight.coefficient, atol=1e-6)
+    with pytest.raises(DataError, match="other junctions"):
+        sparse_regression(ds, ds.true_site.assign_coords(junction=np.arange(60) + 1))
