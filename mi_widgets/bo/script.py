@@ -1,6 +1,7 @@
 """The lines that make a search again."""
 
 import inspect
+from collections import Counter
 from typing import Any
 
 from mi_widgets.bo.search import Search
@@ -80,7 +81,8 @@ def _plain(value: Any) -> Any:
 def _told(search: Search) -> list[str]:
     lines: list[str] = []
     pairs: list[str] = []
-    told: set[Any] = set()
+    told: Counter[Any] = Counter()
+    pending: set[Any] = set()
 
     def flush() -> None:
         if pairs:
@@ -92,16 +94,33 @@ def _told(search: Search) -> list[str]:
         rows = event.get("rows", [])
         if event["event"] == "tell" and len(rows) == 1 and rows[0][1] is not None and rows[0][2] is None:
             label, values, _ = rows[0]
-            if label not in told:
+            if not told[label]:
                 pairs.append(repr((label, values[0] if len(values) == 1 else values)))
-                told.add(label)
+                told[label] += 1
+                pending.discard(label)
                 continue
         flush()
-        lines.append(_line(event, told))
-        told |= {row[0] for row in rows}
-        told -= {event["label"]} if event["event"] == "retract" else set()
+        lines.append(_line(event, {label for label, n in told.items() if n}))
+        _follow(event, told, pending)
     flush()
     return lines
+
+
+def _follow(event: dict[str, Any], told: Counter[Any], pending: set[Any]) -> None:
+    """Count what was told, as a search does: what is pending is retracted first."""
+    kind = event["event"]
+    if kind == "tell":
+        labels = [row[0] for row in event["rows"]]
+        told.update(labels)
+        pending.difference_update(labels)
+    elif kind == "pending":
+        pending.update(event["labels"])
+    elif kind == "retract":
+        label = event["label"]
+        if label in pending:
+            pending.discard(label)
+        else:
+            told[label] -= 1
 
 
 def _line(event: dict[str, Any], told: set[Any]) -> str:

@@ -146,6 +146,7 @@ class SearchBase(Explorer):
         self._redraw()
 
     def _look(self) -> None:
+        self.steps.follow(self.search)
         rule = self.params["acquisition"]
         rule = None if rule == self.search._settings.acquisition else rule
         n = 1 if self.worker.running else self.params["n_suggestions"]

@@ -28,36 +28,48 @@ class Step:
 
 
 class Steps:
-    """A line of steps and a place in it."""
+    """A line of steps and a place in it.
+
+    Where a search was told something by others meanwhile, the steps before do not lead back any more: they are dropped.
+    """
 
     def __init__(self) -> None:
         self._line: list[Step] = []
         self._at = 0
+        self._n_events: int | None = None
 
     def do(self, search: Any, step: Step) -> None:
         """Do something, and remember it once it has succeeded."""
+        self.follow(search)
         _call(search, step.forth)
-        self.add(step)
-
-    def add(self, step: Step) -> None:
-        """Remember what was done already."""
         self._line = [*self._line[: self._at], step]
-        self._at += 1
+        self._moved(1, search)
+
+    def follow(self, search: Any) -> None:
+        """Forget all steps if something else was told to the search after the last of them."""
+        if self._n_events is not None and search.n_events != self._n_events:
+            self._line, self._at, self._n_events = [], 0, None
+
+    def _moved(self, by: int, search: Any) -> None:
+        self._at += by
+        self._n_events = search.n_events
 
     def back(self, search: Any) -> Step | None:
         """Take the last step back; None where there is none."""
+        self.follow(search)
         if not self.can_undo:
             return None
         _call(search, self._line[self._at - 1].back)
-        self._at -= 1
+        self._moved(-1, search)
         return self._line[self._at]
 
     def forth(self, search: Any) -> Step | None:
         """Do again what was taken back; None where there is nothing."""
+        self.follow(search)
         if not self.can_redo:
             return None
         _call(search, self._line[self._at].forth)
-        self._at += 1
+        self._moved(1, search)
         return self._line[self._at - 1]
 
     @property

@@ -140,7 +140,9 @@ class SearchExplorer(SearchBase):
         label = self._label(candidate)
         back: list[Any] = []
         last = self._last(label)
-        if last is not None:
+        if last is not None and last[0] is None:  # it was told not to be feasible
+            back += [("retract", (label,), {}), ("tell", (label, None), {"feasible": False, "repeat": True})]
+        elif last is not None:
             back.append(("correct", (label, last[0]), last[1]))
         noise = {} if error is None else {"noise": error}
         self._do(f"correct {label}", [("correct", (label, _plain(value)), noise)], back)

@@ -720,3 +720,37 @@ def test_a_click_is_answered_while_a_run_goes_on(grid: pd.DataFrame) -> None:
     assert app.search.n_told == 12
     assert app.message.value == ""
     app.close()
+
+
+def test_undo_does_not_take_back_what_a_script_told(make: Callable[..., SearchExplorer]) -> None:
+    """The widget told 1, a script put 9 in its place: one step back must not lose the 9."""
+    app = make()
+    label = app.suggested[0]
+    app.tell(1.0, candidate=label)
+    app.search.retract(label).tell(label, 9.0)
+    app.undo()
+    assert app.search.trials().value.values[-1] == 9.0
+    app.renew()
+    assert app.history_buttons.undo.disabled
+
+
+def test_correction_of_what_was_not_feasible_is_undone(grid: pd.DataFrame) -> None:
+    search = bo.Search(grid, seed=0, learn_feasibility=True).tell(3, None, feasible=False).tell(5, 1.0)
+    app = SearchExplorer(search, threaded=False)
+    app.correct(2.0, candidate=3)
+    app.undo()
+    trials = search.trials()
+    assert sorted(trials.candidate.values.tolist()) == [3, 5]
+    assert np.isnan(trials.value.sel(trial=trials.candidate == 3)).all()
+    app.redo()
+    assert search.trials().value.sel(trial=search.trials().candidate == 3).item() == 2.0
+    app.close()
+
+
+def test_code_knows_what_is_left_after_a_retraction(grid: pd.DataFrame) -> None:
+    search = bo.Search(grid, seed=0).tell(1, 1.0).tell(1, 2.0, repeat=True).retract(1)
+    search.tell(1, 3.0, repeat=True).tell_pending(1).retract(1).tell(1, 4.0, repeat=True)
+    space: dict[str, Any] = {"X": grid}
+    exec(bo.search_script(search), space)
+    assert space["search"].trials().value.values.tolist() == [1.0, 3.0, 4.0]
+    assert space["search"].ask(3) == search.ask(3)
