@@ -101,12 +101,20 @@ class Result:
     def _take(self, resume: xr.Dataset) -> None:
         known = json.loads(resume.attrs.get("history", "{}")).get("parameters")
         same = json.loads(json.dumps(self.parameters, default=name_of))
+        if known is not None and "stop" not in known:  # written before it was kept
+            known["stop"] = same["stop"]
         if known != same or "candidate" not in resume or resume["candidate"].shape != self.place.shape:
             raise ParameterError(
                 "replay: resume= is the result of another call. Give the same strategies, seed and numbers (the seed "
                 f"of that result stands in its attribute history), or leave it out; it was {known}."
             )
-        self.place[:] = resume["candidate"].values
+        place = resume["candidate"].values
+        if not np.array_equal(np.where(place >= 0, self.y[place], np.nan), resume["value"].values, equal_nan=True):
+            raise DataError(
+                "replay: resume= was found on another table: its candidates have other values here. Give the pool and "
+                "target it was begun with, in their order, or leave resume= out."
+            )
+        self.place[:] = place
         self.status[:] = resume["status"].values
 
     def missing(self) -> list[tuple[int, int]]:
@@ -174,6 +182,10 @@ def known_table(pool: Any, target: Any) -> tuple[pd.DataFrame, np.ndarray]:
             raise LabelError(f"replay: there is no column {target!r}; there are {', '.join(map(str, pool.columns))}.")
         y, X = pool[target], pool.drop(columns=target)
     else:
+        if isinstance(target, xr.DataArray) and target.dims == ("candidate",) and "candidate" in target.coords:
+            labels = target["candidate"].to_index()
+            if len(labels) == len(pool) and labels.is_unique and set(labels) == set(pool.index):
+                target = target.to_series()  # else labels of its own: values in the order of the pool
         y, X = target.reindex(pool.index) if isinstance(target, pd.Series) else np.asarray(target), pool
     values = np.asarray(y, dtype=float)
     if values.shape != (len(X),) or not np.isfinite(values).all():

@@ -46,8 +46,8 @@ def replay(
     ----------
     pool : pandas.DataFrame or xarray.DataArray
         Candidates by features, as `Search` takes them.
-    target : str, array_like or pandas.Series
-        The known value of each candidate: a column of `pool`, values in its order, or a Series by label.
+    target : str, array_like, pandas.Series or xarray.DataArray
+        The known value of each candidate: a column of `pool`, values in its order, or a Series or DataArray by label.
     strategies : sequence of str, or mapping of str to mapping
         Names of acquisitions, ``"default"`` and ``"random"``; or a name for each strategy with its options of `Search`,
         None for random: ``{"isotropic": {"ard": False, "acquisition": "ei"}, "random": None}``.
@@ -88,7 +88,7 @@ def replay(
     Raises
     ------
     DataError
-        The target is not finite, or has not one value for each candidate.
+        The target is not finite, or has not one value for each candidate; or `resume` was found on another table.
     LabelError
         There is no such column.
     ParameterError
@@ -183,6 +183,7 @@ def iter_replay(
         "n_repeats": int(n_repeats),
         "seed": int(seed),
         "threshold": edge,
+        "stop": bool(stop),
     }
     runs = Runs(X, y, named, goal, int(n_initial), int(n_steps), int(seed), edge, stop)
     result = Result(named, int(n_repeats), int(n_steps), y, goal, parameters, units_of(pool, target), resume)

@@ -166,3 +166,22 @@ def test_screening_refuses(table: pd.DataFrame) -> None:
         virtual_screening(known, library.iloc[:50], target="y")
     with pytest.raises(LabelError, match="library must be a DataFrame"):
         virtual_screening(known, library.to_numpy(), target="y")
+
+
+def test_target_with_labels_goes_by_label(table: pd.DataFrame) -> None:
+    pool = table.drop(columns="y")
+    by_label = xr.DataArray(table["y"].values, {"candidate": table.index}, ("candidate",))
+    options: dict = {"strategies": ["random"], "n_repeats": 2, "n_steps": 5, "seed": 0}
+    plain = replay(pool, target=table["y"].values, **options)
+    turned = replay(pool, target=by_label[::-1], **options)
+    np.testing.assert_array_equal(turned.value, plain.value)
+
+
+def test_a_result_of_another_table_or_stop_is_not_gone_on_with(table: pd.DataFrame) -> None:
+    options: dict = {"strategies": ["random"], "n_repeats": 2, "n_steps": 20, "seed": 0}
+    done = replay(table, target="y", **options)
+    with pytest.raises(DataError, match="another table"):
+        replay(table.assign(y=table["y"].values[::-1] + 0.0), target="y", resume=done, threshold=float(table.y.min()),
+               **options)  # fmt: skip
+    with pytest.raises(ParameterError, match="another call"):
+        replay(table, target="y", resume=done, stop=True, **options)
