@@ -53,7 +53,9 @@ def radial_profile(amplitude: xr.DataArray, *, width: float | None = None) -> xr
         came = amplitude.dims if isinstance(amplitude, xr.DataArray) else type(amplitude).__name__
         raise LabelError(f"radial_profile needs the variable amplitude over qy and qx; got {came}.")
     q = np.abs(np.asarray(amplitude["qx"].values, dtype=float))
-    out = radial_average(amplitude, ("qy", "qx"), width=width or float(q.min()), largest=float(q.max()), name="q")
+    out = radial_average(
+        amplitude, ("qy", "qx"), width=float(q.min()) if width is None else width, largest=float(q.max()), name="q"
+    )
     out["q"].attrs = {"units": str(amplitude["qx"].attrs["units"]), "long_name": "|q| = 2k"}
     return out
 
@@ -93,7 +95,7 @@ def fit_rings(
     Raises
     ------
     LabelError
-        The profile has other dims than ``q``.
+        The profile has other dims than ``q``, or q is not in 1/nm.
     DataError
         Fewer than three finite points more than parameters. A profile of zeros or without any finite point gives
         NaN and the status no_data.
@@ -165,6 +167,12 @@ def _points(profile: Any, q_min: float | None) -> tuple[np.ndarray, np.ndarray, 
     if not isinstance(profile, xr.DataArray) or profile.dims != ("q",):
         came = profile.dims if isinstance(profile, xr.DataArray) else type(profile).__name__
         raise LabelError(f"fit_rings needs one profile over q, radial_profile(amplitude)['mean']; got {came}.")
+    units = str(profile["q"].attrs.get("units", "1/nm"))
+    if units != "1/nm":
+        raise LabelError(
+            f"fit_rings: q must be in 1/nm; got {units!r}. Convert it, profile.assign_coords(q=10 * profile.q) from "
+            "1/angstrom, and set profile['q'].attrs['units'] = '1/nm'."
+        )
     q, values = np.asarray(profile["q"].values, float), np.asarray(profile.values, float)
     step = float(np.median(np.diff(q))) if q.size > 1 else 1.0
     low = 6 * step if q_min is None else float(q_min)

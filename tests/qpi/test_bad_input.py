@@ -156,3 +156,14 @@ def test_rings(da: xr.DataArray) -> None:
 def test_options_of_the_generator(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ParameterError, match=text):
         make_interference_map(**options)
+
+
+def test_profiles_in_other_units_and_rings_without_width_are_refused() -> None:
+    q = np.arange(0.05, 5, 0.08)
+    profile = xr.DataArray(np.exp(-((q - 3.2) ** 2) / 0.02) + 0.1, {"q": ("q", q, {"units": "1/angstrom"})}, ("q",))
+    with pytest.raises(LabelError, match=r"1/nm; got '1/angstrom'"):
+        qpi.fit_rings(profile, 1)
+    at = {"units": "1/nm"}
+    image = xr.DataArray(np.ones((8, 8)), {d: (d, np.arange(8) - 3.5, at) for d in ("qy", "qx")}, ("qy", "qx"))
+    with pytest.raises(ParameterError, match="width must be above zero"):
+        qpi.radial_profile(image, width=0.0)
