@@ -88,6 +88,7 @@ class TransmissionBase(Study):
     def _page(self) -> ipw.Widget:
         self._found, self._drawn = {}, {}
         self._compared: dict[Any, Any] = {}
+        self._comparing: dict[str, Any] = {}
         energy, variables = self.data["energy"], self.data["variable"]
         self.spectra = SpectraPanel(self.view, energy, self.guard(self._spectrum_picked))
         self.scores = ScorePanel(self.view, self.data.sizes["junction"], self.guard(self._junction_picked))
@@ -198,20 +199,27 @@ class TransmissionBase(Study):
             self.point("variable", self._strongest[:1])
         self._draw_selection()
 
+    @property
+    def _of_these(self) -> xr.Dataset | None:
+        """The result, unless it belongs to other clusters than those that are shown."""
+        used = self._computed or self.params
+        same = all(used[n] == self.params[n] for n in ("n_clusters", "response"))
+        return self.result if same else None
+
     def _known_cluster(self) -> int | None:
         """The chosen cluster, where the result has it."""
-        k = self.cluster
-        return k if self.result is not None and k in self.result["cluster_label"].values else None
+        k, result = self.cluster, self._of_these
+        return k if result is not None and k in result["cluster_label"].values else None
 
     def _draw_tables(self) -> None:
-        clusters = self.clusters
+        clusters, result = self.clusters, self._of_these
         rows = []
         for k, (name, size) in enumerate(
             zip(clusters["cluster_name"].values.tolist(), clusters["size"].values.tolist(), strict=True)
         ):
             cells = [name, f"{size:,}", "", ""]
-            if self.result is not None and k in self.result["cluster_label"].values:
-                cells[2:] = _summary(self.result.sel(cluster_label=k))
+            if result is not None and k in result["cluster_label"].values:
+                cells[2:] = _summary(result.sel(cluster_label=k))
             rows.append({"id": k, "cells": cells, "color": cluster_color(k), "name": name})
         self.cluster_table.rows = rows
 
@@ -246,8 +254,9 @@ class TransmissionBase(Study):
         self.scores.mark(junctions)
         self.cluster_table.chosen = [] if self.cluster is None else [self.cluster]
         self._draw_strongest(k)
-        beta = None if self.result is None else self.result["coefficient"]
-        unit = "coefficient of log T" if self.params["response"] == "log10" else "coefficient of T"
+        result = self._of_these
+        beta = None if result is None else result["coefficient"]
+        unit = f"coefficient of {self._response_name()}"
         self.heading.value = (
             f'<span class="mi-heading">What drives cluster {0 if self.cluster is None else self.cluster}: {unit} for a '
             "rise by one standard deviation</span>"
@@ -256,7 +265,7 @@ class TransmissionBase(Study):
             self.heat.show(None if k is None or beta is None else beta.sel(cluster_label=k), "")
         place = None if name is None else int(np.flatnonzero(self.data["variable"].values == name)[0])
         self.heat.mark(place, energy)
-        if self._is_new("beta", self._version, name):
+        if self._is_new("beta", self._version, name, beta is None):
             text = name or "no variable chosen"
             self.beta.show(None if beta is None or name is None else beta.sel(variable=name), text)
         self.beta.mark(energy, self.cluster)
@@ -275,7 +284,7 @@ class TransmissionBase(Study):
             own = self.result.sel(cluster_label=k).sel(energy=energy, method="nearest")
             found = {str((self._computed or self.params)["validation"]): own}
             title = f"cluster {k} at {float(own['energy']):.3g} eV"
-            more = self._compared.get((k, round(energy, 9)))
+            more = self._compared.get(self._compared_key(k, energy, self._computed or self.params))
             if more is not None:
                 found = {str(w): more.sel(validation=w) for w in more["validation"].values}
                 title += ", lowest errors"
@@ -285,7 +294,14 @@ class TransmissionBase(Study):
     def _take_compared(self, part: Part) -> None:
         if part.result is not None:
             cluster, energy, errors = part.result
-            self._compared = dict(list(self._compared.items())[-20:]) | {(cluster, round(energy, 9)): errors}
+            key = self._compared_key(cluster, energy, self._comparing)
+            self._compared = dict(list(self._compared.items())[-20:]) | {key: errors}
+            self._drawn.pop("errors", None)
+
+    @staticmethod
+    def _compared_key(cluster: int, energy: float, params: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What a comparison is of: a cluster of other parameters is another one."""
+        return cluster, round(energy, 9), *(params[n] for n in ("n_clusters", "response", "distances"))
 
     def _draw_junction(self, name: str | None, place: int | None) -> None:
         label = self._first("junction")
@@ -324,6 +340,11 @@ class TransmissionBase(Study):
                 words.append(self._meaning(k, energy, name, place))
         return f'<div class="mi-hint">{html.escape(" · ".join(w for w in words if w))}</div>'
 
+    def _response_name(self) -> str:
+        """What the coefficients of the result are of; without one, what they would be of."""
+        used = self.params if self.result is None else self._computed or self.params
+        return "log T" if used["response"] == "log10" else "T"
+
     def _meaning(self, k: int, energy: float, name: str, place: int) -> str:
         """What the coefficient says, in words."""
         own = self.result.sel(cluster_label=k, variable=name).sel(energy=energy, method="nearest")
@@ -333,7 +354,7 @@ class TransmissionBase(Study):
             return "left out"
         if beta == 0:
             return "takes no part here"
-        what = "log T" if self.params["response"] == "log10" else "T"
+        what = self._response_name()
         rise = f"{scale:.3g}{'' if unit == '1' else ' ' + unit}"
         return f"{what} {'rises' if beta > 0 else 'falls'} by {abs(beta):.3g} for {rise} more"
 

@@ -108,6 +108,7 @@ class TransmissionExplorer(TransmissionBase):
 
     def _compare_parts(self, params: dict[str, Any]) -> Iterator[Part]:
         cluster, energy = self.cluster, self.energy
+        self._comparing = dict(params)
         given = {k: v for k, v in self._options(params).items() if k in ("response", "distances")}
         clusters = self._clusters_of(params)
         where: dict[str, Any] = {"cluster": cluster, "energy": energy}

@@ -236,3 +236,26 @@ class Tap:
 
     def __init__(self, x: float, y: float) -> None:
         self.x, self.y = x, y
+
+
+def test_a_comparison_is_that_of_its_own_clusters(ds: xr.Dataset) -> None:
+    """After a run with other clusters, cluster 0 is another one: its error was not compared."""
+    app = TransmissionExplorer(ds, threaded=False)
+    app.run(wait=True)
+    app.selection = dict(app.selection) | {"cluster_label": [0], "energy": [0.0]}
+    app.compare(wait=True)
+    assert column(app.errors, "line k_fold", "y").size
+    app.set_params(n_clusters=1)
+    app.run(wait=True)
+    assert column(app.errors, "line k_fold", "y").size == 0
+    app.close()
+
+
+def test_words_are_those_of_the_result(ds: xr.Dataset) -> None:
+    app = TransmissionExplorer(ds, threaded=False)
+    app.run(wait=True)
+    app.set_params(response="transmission")
+    assert app.is_stale
+    app.selection = dict(app.selection) | {"energy": [0.6]}
+    assert "log T" in app.heading.value
+    app.close()
