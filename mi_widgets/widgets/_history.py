@@ -25,6 +25,8 @@ class Snapshot:
         Lines that give them.
     state, text : str
         How the run ended, and what its line said.
+    computed : dict or None
+        Parameters of the result; other than `params` where these were changed since.
     """
 
     params: dict[str, Any]
@@ -34,6 +36,7 @@ class Snapshot:
     counted_code: str
     state: str
     text: str
+    computed: dict[str, Any] | None = None
 
     def same(self, other: "Snapshot") -> bool:
         """Nothing that a user would miss is different."""

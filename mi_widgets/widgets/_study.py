@@ -238,13 +238,13 @@ class Study(Explorer):
 
     def _snapshot(self) -> Snapshot:
         text = self.run_bar.text.value
-        return Snapshot(dict(self.params), self.result, None, self.code, "", self.state, text)
+        return Snapshot(dict(self.params), self.result, None, self.code, "", self.state, text, self._computed)
 
     def _restore(self, wanted: Snapshot | None) -> None:
         if wanted is None:
             return
         with self.quiet:
-            self._computed = dict(wanted.params) if wanted.result is not None else None
+            self._computed = wanted.computed
             self.params = wanted.params
             self.result, self.code, self.state = wanted.result, wanted.code, wanted.state
             self.run_bar.restore(wanted.text)

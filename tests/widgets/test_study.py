@@ -126,6 +126,20 @@ def test_undo_and_redo_bring_result_and_parameters(study: Powers) -> None:
     assert float(study.result["y"].max()) == 27.0
 
 
+def test_undo_of_a_run_leaves_a_result_of_other_parameters(study: Powers) -> None:
+    study.run(wait=True)
+    study.controls.widgets["power"].value = "3"
+    study.run(wait=True)
+    assert not study.is_stale
+    study.undo()
+    assert (study.params["power"], float(study.result["y"].max())) == (3, 9.0)
+    assert study.is_stale
+    assert "result of other parameters" in study.header.value
+    study.undo()
+    assert study.params["power"] == 2
+    assert not study.is_stale
+
+
 class PowersAtOnce(Powers):
     at_once = True
 
