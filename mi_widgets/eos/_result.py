@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets import __version__
-from mi_widgets.eos._data import Checked
+from mi_widgets.eos._data import Checked, factor_of
 from mi_widgets.eos._problem import Problem
 from mi_widgets.eos._scoring import Found
 from mi_widgets.methods.selection import information_criteria
@@ -125,7 +125,7 @@ def _scaled(problem: Problem, found: Found) -> tuple[np.ndarray, np.ndarray, flo
 
 
 def _curves(ds: xr.Dataset, data: Checked, problem: Problem, theta: np.ndarray) -> dict[str, Any]:
-    """The data as they came, and beside them what the fit expects, in GPa or eV."""
+    """The data, and beside them what the fit expects; pressures in GPa and energies in eV whatever came."""
     points = problem.points
     mean, variance = problem.predict(theta)
     sigma = np.sqrt(variance)
@@ -137,7 +137,13 @@ def _curves(ds: xr.Dataset, data: Checked, problem: Problem, theta: np.ndarray) 
     for name in ("volume", "temperature", kind):
         for part in (name, f"{name}_stderr"):
             if part in ds:
-                out[part] = ("point", ds[part].values.astype(float), dict(ds[part].attrs))
+                values, attrs = ds[part].values.astype(float), dict(ds[part].attrs)
+                if name == kind:  # else they would be drawn against curves in another unit
+                    values, attrs = (
+                        values * factor_of(ds[kind].attrs["units"], kind, who="fit_eos"),
+                        attrs | {"units": unit},
+                    )
+                out[part] = ("point", values, attrs)
 
     def add(name: str, values: np.ndarray, units: str, long_name: str) -> None:
         column = np.full(data.used.size, np.nan)

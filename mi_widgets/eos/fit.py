@@ -60,7 +60,8 @@ def fit_eos(
           ``a``, ``b`` (1), ``theta0`` (K), ``e0`` (eV), ``pressure_scale`` (1), as far as the model has them, each
           with ``<name>_stderr``, NaN for what is held or stands on a bound
         - ``correlation`` (parameter, parameter_2): of the free parameters
-        - ``expected``, ``residual``, ``sigma`` (point), GPa or eV, and ``residual_normalized``; the data
+        - ``expected``, ``residual``, ``sigma`` (point), GPa or eV, and ``residual_normalized``; the data, in the
+          same units
         - ``chi2``, ``dof``, ``reduced_chi2``, ``log_likelihood``, ``n_parameters``, ``aic``, ``aicc``, ``bic``
         - ``status``: ok, not_converged, at_bound, not_identified; coordinates ``form``, ``thermal``, and ``remarks``:
           what must not be trusted, in words

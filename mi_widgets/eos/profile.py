@@ -14,7 +14,7 @@ from mi_widgets.errors import DataError, LabelError, ParameterError
 
 __all__ = ["depth_profile"]
 
-_COMPARED = ("density", "adiabatic_bulk_modulus", "sound_velocity")
+_COMPARED = {"density": "g/cm**3", "adiabatic_bulk_modulus": "GPa", "sound_velocity": "km/s"}
 
 
 def depth_profile(
@@ -116,6 +116,12 @@ def _check(e: Equation, reference: Any, path: str, who: str) -> None:
         raise LabelError(
             f"{who}: pressure of the reference has the unit {reference['pressure'].attrs.get('units')!r}, not GPa."
         )
+    for name, unit in _COMPARED.items():
+        if name in reference and reference[name].attrs.get("units") != unit:
+            raise LabelError(
+                f"{who}: {name} of the reference has the unit {reference[name].attrs.get('units')!r}, not {unit}. "
+                "Convert it, or leave it out."
+            )
     if path not in ("adiabat", "isotherm"):
         raise ParameterError(f"{who}: path is 'adiabat' or 'isotherm'; got {path!r}.")
     if e.molar_mass is None:

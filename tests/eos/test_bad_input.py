@@ -155,6 +155,12 @@ CALLS = {
     "profile reference": (
         lambda: eos.depth_profile(eos.reference_equation("mgo_tange_2009"), COLD), LabelError, "load_prem"
     ),
+    "profile density": (
+        lambda: eos.depth_profile(
+            eos.reference_equation("mgo_tange_2009"),
+            load_prem().assign(density=(1000 * load_prem().density).assign_attrs(units="kg/m**3")),
+        ), LabelError, "density of the reference has the unit 'kg/m\\*\\*3'",
+    ),
     "profile cold": (
         lambda: eos.depth_profile(
             eos.Equation("bm2", {"v0": 74.7, "k0": 160.0}, molar_mass=161.0), load_prem()

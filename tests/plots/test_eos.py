@@ -43,6 +43,22 @@ def test_isotherms_and_residuals(compared):
     assert labels(plot_isotherms(fit)[0])[-1] == "points"
 
 
+def test_points_have_the_unit_of_the_curves():
+    """Points that came in kbar lie on an isotherm in GPa."""
+    volume = np.linspace(62.0, 74.0, 9)
+    truth = eos.Equation("bm3", {"v0": 74.7, "k0": 160.0, "k0_prime": 4.2})
+    kbar = 10 * eos.pressure(truth, volume).values
+    fit = eos.fit_eos(eos.label_points(volume, pressure=kbar, pressure_units="kbar", pressure_stderr=1.0))
+    columns = isotherm_columns(fit, eos.evaluate(fit, volume=volume))
+    np.testing.assert_allclose(columns["points"]["value"], columns["300 K"]["value"], rtol=1e-6)
+    np.testing.assert_allclose(columns["errors"]["error"], 0.1)
+    assert fit.pressure.attrs["units"] == fit.pressure_stderr.attrs["units"] == "GPa"
+    hartree = eos.evaluate(truth, volume=volume).energy.values.ravel() / 27.211386245988
+    static = eos.fit_eos(eos.label_points(volume, energy=hartree, energy_units="hartree"))
+    np.testing.assert_allclose(static.energy, static.expected, atol=1e-9)
+    assert static.energy.attrs["units"] == "eV"
+
+
 def test_energies_are_drawn_too():
     volume = np.linspace(60.0, 80.0, 9)
     truth = eos.Equation("bm3", {"v0": 70.0, "k0": 150.0, "k0_prime": 4.5})
