@@ -186,7 +186,9 @@ def test_wrong_input(ds: xr.Dataset, app: CircuitExplorer) -> None:
     assert "too few" in failing.message.value
 
 
-def test_cancelled_run_keeps_what_is_finished(ds: xr.Dataset) -> None:
+def test_cancelled_run_keeps_what_is_finished(ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mi_widgets.impedance.compare.PART_SECONDS", 0.0)  # a part for each step, however quick it is
+    monkeypatch.setattr("mi_widgets.widgets._run._DRAW_EVERY", 0.0)
     app = CircuitExplorer(ds, threaded=False)
     app.observe(lambda change: app.cancel() if (app.result.status != 4).any() else None, "result")
     app.run(wait=True)
