@@ -85,11 +85,11 @@ def limits(circuit: Circuit, z: np.ndarray, omega: np.ndarray, settings: Setting
         k = circuit.names.index(name)
         # one that is given beyond what the data can show takes the other along
         if least is not None:
-            high[k] = high[k] if least < high[k] else least * FAR / NEAR if circuit.logarithmic[k] else least + 0.6
+            high[k] = high[k] if least < high[k] else least * FAR / NEAR if circuit.logarithmic[k] else 1.0
             low[k] = least
         if most is not None:
             low[k] = low[k] if low[k] < most or least is not None else (
-                most * NEAR / FAR if circuit.logarithmic[k] else most - 0.6
+                most * NEAR / FAR if circuit.logarithmic[k] else 0.0
             )  # fmt: skip
             high[k] = most
     for name, value in (settings.fixed or {}).items():

@@ -163,6 +163,8 @@ def _bounds(bounds: Any, circuit: Circuit) -> dict[str, tuple[float | None, floa
                 f"fit_circuit: bounds of {name} must rise and be above zero; got {pair!r}. To hold it write "
                 f"fixed={{{name!r}: value}}."
             )
+        if not logarithmic and not ((low is None or 0 <= low < 1) and (high is None or 0 < high <= 1)):
+            raise ParameterError(f"fit_circuit: bounds of the exponent {name} must lie within 0 to 1; got {pair!r}.")
         out[name] = (low, high)
     return out
 
@@ -172,9 +174,11 @@ def _numbers(values: Any, circuit: Circuit, what: str) -> dict[str, float] | Non
         return None
     for name, value in _named(values, circuit, what).items():
         logarithmic = circuit.quantities[circuit.names.index(name)].logarithmic
-        good = isinstance(value, numbers.Real) and np.isfinite(float(value)) and (float(value) > 0 or not logarithmic)
+        most = np.inf if logarithmic else 1.0
+        good = isinstance(value, numbers.Real) and np.isfinite(float(value)) and 0 < float(value) <= most
         if not good or isinstance(value, bool):
-            raise ParameterError(f"fit_circuit: {what} of {name} must be a number above zero; got {value!r}.")
+            least = "above zero" if logarithmic else "above zero and at most 1"
+            raise ParameterError(f"fit_circuit: {what} of {name} must be a number {least}; got {value!r}.")
     return {str(k): float(v) for k, v in values.items()}
 
 

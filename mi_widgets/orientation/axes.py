@@ -132,6 +132,11 @@ def _unit_vectors(directions: Any, who: str) -> tuple[np.ndarray, np.ndarray]:
         raise LabelError(f"{who} needs a DataArray with dims ('grain', 'axis'); got {came}.")
     if directions.sizes["axis"] != 3:
         raise LabelError(f"{who}: 'axis' must be x, y and z; it has {directions.sizes['axis']} values.")
+    if "axis" in directions.coords:
+        names = [str(n) for n in directions["axis"].values]
+        if sorted(names) != ["x", "y", "z"]:
+            raise LabelError(f"{who}: 'axis' must be 'x', 'y' and 'z' (east, north, up); it is {', '.join(names)}.")
+        directions = directions.sel(axis=["x", "y", "z"])
     require_numeric(directions, who=who)
     values = np.asarray(directions.transpose("grain", "axis").values, dtype=float)
     length = np.linalg.norm(values, axis=1)

@@ -96,6 +96,9 @@ def test_wrong_sign_of_the_imaginary_part() -> None:
         ({"bounds": {"R1": 3.0}}, "two numbers"),
         ({"fixed": {"R1": -1.0}}, "above zero"),
         ({"fixed": 3}, "is a mapping"),
+        ({"circuit": "R-p(R,Q)", "fixed": {"Q1_n": 2.0}}, "at most 1"),
+        ({"circuit": "R-p(R,Q)", "bounds": {"Q1_n": (0.5, 3.0)}}, "within 0 to 1"),
+        ({"circuit": "R-p(R,Q)", "bounds": {"Q1_n": (1.0, None)}}, "within 0 to 1"),
         ({"start": {"R1": "x"}}, "must be a number"),
     ],
 )

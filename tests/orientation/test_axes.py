@@ -58,6 +58,10 @@ def test_bad_axes():
     few = orientation.select_axes(good.isel(grain=slice(5)), candidates=["2"])  # too few for every candidate
     assert few.attrs["chosen"] == ""
     assert few.delta_bic.isnull().all()
+    turned = orientation.select_axes(good.isel(axis=[2, 0, 1]))  # names count, not places
+    xr.testing.assert_equal(turned.trend, orientation.select_axes(good).trend)
+    with pytest.raises(LabelError, match="east, north, up"):
+        orientation.select_axes(good.assign_coords(axis=["a", "b", "c"]))
     with pytest.raises(ParameterError, match="largest"):
         orientation.select_axes(good, largest=-1.0)
     with pytest.raises(DataError, match="the same"):
