@@ -38,8 +38,9 @@ def explain(search: Search, candidate: Any, *, objective: int = 0) -> xr.Dataset
     xarray.Dataset
         Over ``trial``, the most weighty first:
 
-        - ``weight``, 1: by how much the expectation moves if the told value moves by one; of an approximate model or a
-          regressor that was given the correlation alone, scaled to 1 in the sum
+        - ``weight``, 1: by how much the expectation moves if the told value moves by one and the hyperparameters stay;
+          1 in the sum. Of an approximate model the correlation alone; of a regressor that was given, one over the
+          distance
         - ``value``: what was told, in the unit of the search
         - ``distance``, 1: between the two, each feature in units of its range
 
@@ -55,8 +56,9 @@ def explain(search: Search, candidate: Any, *, objective: int = 0) -> xr.Dataset
     Notes
     -----
     The expectation of a Gaussian process is ``m + k K^-1 (y - m)`` with the covariance k of the candidate with the told
-    ones, K of these among each other, noise included, and their mean m: the weights are ``k K^-1``. With a transform of
-    the target they hold for the transformed values.
+    ones, K of these among each other, noise included, and their mean m: the weights are ``w = k K^-1`` and, as each has
+    a part in the mean, ``(1 - sum(w)) / n`` more. Far from all trials they are all the same. With a transform of the
+    target they hold for the transformed values.
 
     Examples
     --------
@@ -106,6 +108,7 @@ def _weights(gp: Any, i: int, distance: np.ndarray) -> np.ndarray:
     given = np.asarray(gp.given)
     K.flat[:: gp.n + 1] += np.where(np.isnan(given), gp.noise, given) / gp.signal + 1e-10
     try:
-        return np.asarray(cho_solve(cho_factor(K), k))
+        weight = np.asarray(cho_solve(cho_factor(K), k))
+        return weight + (1 - weight.sum()) / gp.n  # what moves a value moves the mean of all as well
     except LinAlgError:
         return np.asarray(k / max(float(k.sum()), 1e-300))

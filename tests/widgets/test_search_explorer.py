@@ -274,11 +274,12 @@ def test_weights_are_those_of_the_model(app: SearchExplorer) -> None:
     copy = app.search.branch()
     gp = copy._model.gps[0]
     copy._model.ready()
-    before = gp.posterior()[0][copy._pool.place[label]] - gp.standard()[0]
-    gp.values[k] += 1e-3 * (n := len(gp.values)) / (n - 1)  # the mean of all moves as well
-    moved = gp.posterior()[0][copy._pool.place[label]] - gp.standard()[0]
-    others = -1e-3 / (n - 1) * float(found.weight.sum() - found.weight[0])
-    assert moved - before == pytest.approx(1e-3 * float(found.weight[0]) + others, rel=0.02, abs=2e-6)
+    before = gp.posterior()[0][copy._pool.place[label]]
+    gp.values[k] += 1e-3
+    moved = gp.posterior()[0][copy._pool.place[label]]
+    assert moved - before == pytest.approx(1e-3 * float(found.weight[0]), rel=0.01, abs=1e-6)
+    assert float(found.weight.sum()) == pytest.approx(1.0)
+    assert float((found.weight * found.value).sum()) == pytest.approx(mean[copy._pool.place[label]], rel=1e-5)
     assert found.candidate.values[0] == one
     assert mean.shape == (105,)
     app.select(label)
