@@ -10,6 +10,8 @@ from mi_widgets.sts._dynes import BOLTZMANN
 
 __all__ = ["gap_ratio", "normalize", "zero_bias_map"]
 
+_FEWEST = 4  # channels of a normal state
+
 
 def normalize(
     da: xr.DataArray, dim: str | None = None, *, beyond: float | None = None, normal: xr.DataArray | None = None
@@ -33,7 +35,8 @@ def normalize(
     Returns
     -------
     xarray.DataArray
-        The spectra, 1, in the dims of `da`.
+        The spectra, 1, in the dims of `da`. Channels that are not finite are left out of the line; a spectrum with
+        fewer than four beyond, or on one side only, is NaN.
 
     Raises
     ------
@@ -60,14 +63,13 @@ def normalize(
     else:
         limit = number("beyond", beyond, who=who) if beyond is not None else 2 / 3 * float(np.abs(axis).max())
         far = np.abs(axis) >= limit
-        if far.sum() < 4 or not (axis[far] > 0).any() or not (axis[far] < 0).any():
+        if far.sum() < _FEWEST or not (axis[far] > 0).any() or not (axis[far] < 0).any():
             raise ParameterError(
                 f"{who}: {int(far.sum())} channels lie beyond {limit:g} meV; four are needed, on both sides. The axis "
                 f"reaches {axis.min():.4g} to {axis.max():.4g} meV."
             )
         matrix = np.stack([np.ones(int(far.sum())), axis[far]], axis=1)
-        values = np.asarray(spectra.values, dtype=float)
-        line = np.einsum("kc,...c->...k", np.linalg.pinv(matrix), values[..., far])
+        line = _lines(matrix, np.asarray(spectra.values, dtype=float)[..., far])
         below = spectra.copy(data=line[..., :1] + line[..., 1:] * axis)
     if bool((below <= 0).any()):
         raise DataError(
@@ -78,6 +80,17 @@ def normalize(
     if out.shape != da.shape:
         raise LabelError(f"{who}: normal has other positions than the spectra; write normal.reindex_like(da).")
     return label(out, "1", "normalised conductance").rename("normalized")
+
+
+def _lines(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Level and slope (…, 2) of straight lines through values (…, channel); those that are not finite are left out."""
+    line = np.einsum("kc,...c->...k", np.linalg.pinv(matrix), values)
+    good = np.isfinite(values)
+    for at in map(tuple, np.argwhere(~good.all(axis=-1))):
+        use = good[at]
+        both = use.sum() >= _FEWEST and matrix[use, 1].min() < 0 < matrix[use, 1].max()
+        line[at] = np.linalg.lstsq(matrix[use], values[at][use], rcond=None)[0] if both else np.nan
+    return line
 
 
 def zero_bias_map(da: xr.DataArray, dim: str | None = None, *, width: float | None = None) -> xr.DataArray:

@@ -167,6 +167,16 @@ def test_normalized_by_a_reference(cube: xr.Dataset) -> None:
     assert abs(float(out.isel(energy=[0, -1]).mean()) - 1.047) < 0.01, "the superconductor's own at 3.3 gaps"
 
 
+def test_a_channel_that_is_missing_costs_no_spectrum(small: xr.Dataset) -> None:
+    da = small.conductance.copy(deep=True)
+    da[1, 2, -1], da[3, 3, -40:] = np.nan, np.nan
+    found, whole = sts.normalize(da), sts.normalize(small.conductance)
+    assert int(found[1, 2].isnull().sum()) == 1
+    assert float(abs(found[1, 2] - whole[1, 2]).max()) < 0.02
+    assert bool(found[3, 3].isnull().all())
+    np.testing.assert_array_equal(found[0], whole[0])
+
+
 def test_zero_bias_between_channels() -> None:
     energy = np.linspace(-3.5, 4.5, 12)
     da = xr.DataArray(2 + energy, {"energy": ("energy", energy, {"units": "meV"})}, ("energy",))
