@@ -230,9 +230,8 @@ def read_values(texts: Sequence[str], objectives: Sequence[str]) -> tuple[list[f
         parts = re.split("±|\\+/?-", text)
         number = read_number(parts[0], what)
         if number is None or not np.isfinite(number) or len(parts) > 2:
-            raise ParameterError(
-                f"{what}: write a number such as 0.958, or 0.958 ± 0.002; got {text.strip() or 'nothing'!r}."
-            )
+            got = repr(text.strip()) if text.strip() else "nothing"
+            raise ParameterError(f"{what}: write a number such as 0.958, or 0.958 ± 0.002; got {got}.")
         values.append(number)
         if len(parts) == 2:
             error = read_number(parts[1], f"error of {what}")

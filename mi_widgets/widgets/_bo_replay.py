@@ -168,17 +168,17 @@ class ReplayPlayer(ipw.VBox):
 
     def _build(self) -> None:
         self._playing = False
-        self.slider = ipw.IntSlider(value=self.step, min=0, max=self.past.n_steps, description="trial",
+        self.slider = ipw.IntSlider(value=self.step, min=0, max=self.past.n_steps, description="step",
                                     layout={"width": "320px"}, tooltip="How many trials had been told")  # fmt: skip
         self.slider.observe(self._slider_moved, "value")
         self.play_button = self._button("Play", "Go through all trials", self._play_clicked, icon="play")
-        self.back_button = self._button("", "One trial back", lambda: self.go(-1), icon="step-backward")
-        self.next_button = self._button("", "One trial further", lambda: self.go(1), icon="step-forward")
-        self.branch_button = self._button("Branch from here", "Go on from this trial in another way: a copy, nothing "
+        self.back_button = self._button("", "One step back", lambda: self.go(-1), icon="step-backward")
+        self.next_button = self._button("", "One step further", lambda: self.go(1), icon="step-forward")
+        self.branch_button = self._button("Branch from here", "Go on from this step in another way: a copy, nothing "
                                           "is lost", self._branch, icon="code-fork")  # fmt: skip
         self.branch_button.layout.display = None if self._on_branch is not None else "none"
         self.speed = ipw.Dropdown(options=[("slow", 1.2), ("medium", 0.5), ("fast", 0.15)], value=0.5,
-                                  layout={"width": "90px"}, tooltip="How long each trial is shown")  # fmt: skip
+                                  layout={"width": "90px"}, tooltip="How long each step is shown")  # fmt: skip
         tips = ["What was expected of each candidate", "How unsure that was", "What suggestions were ranked by"]
         self.fields = ipw.ToggleButtons(options=list(_FIELDS), tooltips=tips)
         self.fields.add_class("mi-tabs")

@@ -31,7 +31,7 @@ def verdict_text(found: xr.Dataset | None) -> str:
     partly = f" · {done} of {folds} folds so far" if done < folds else ""
     return (
         f'<div><span class="mi-chip mi-chip-{_KINDS[name]}" style="margin-left:0">{html.escape(name)}</span> '
-        f"<b>p = {float(found['p_value']):.1e}</b>, {float(found['p_value_corrected']):.1e} with folds that share data "
+        f"<b>p = {float(found['p_value']):.2g}</b>, {float(found['p_value_corrected']):.2g} with folds that share data "
         f'{partly}</div><div class="mi-table-note">{html.escape(_MEANING[name])}</div>'
     )
 

@@ -380,6 +380,8 @@ class ErrorPanel:
             ends = {"left": [b[1] for b in boxes], "right": [b[0] for b in boxes]}
             ends |= {"bottom": [limits[0]] * len(boxes), "top": [limits[1]] * len(boxes)}
             self.view.write("untrusted", ends)
+            for name, item in self._items.items():  # what is not there is not in the legend
+                item.visible = bool(boxes) if name == "untrusted" else name in errors
             set_range(figure.y_range, limits)
             figure.title.text = plain(title)
             if errors:
@@ -391,7 +393,7 @@ class ErrorPanel:
         box = figure.quad("left", "right", "bottom", "top", fill_color="#5b6770", fill_alpha=0.2, line_alpha=0,
                           source={"left": [], "right": [], "bottom": [], "top": []})  # fmt: skip
         view.add("untrusted", figure, box)
-        items, self._chosen = [LegendItem(label="not to be trusted", renderers=[box])], {}
+        items, self._chosen = [LegendItem(label="not to be trusted", renderers=[box], visible=False)], {}
         for (way, name), dash in zip(self.WAYS.items(), _DASHES, strict=False):
             color = VALIDATION_COLORS[way]
             line = figure.line("x", "y", line_color=color, line_width=2, line_dash=dash, source=_error_columns(None))
@@ -402,12 +404,13 @@ class ErrorPanel:
                         line_dash=dash)  # fmt: skip
             figure.add_layout(span)
             self._chosen[way] = span
-            items.append(LegendItem(label=name, renderers=[line, dots]))
+            items.append(LegendItem(label=name, renderers=[line, dots], visible=False))
         look: dict[str, Any] = {"padding": 2, "margin": 0, "spacing": 10, "label_height": 12, "glyph_height": 12}
         look |= {"glyph_width": 18, "label_text_font_size": "11px", "label_text_color": "#2b3138"}
         look |= {"border_line_color": None, "background_fill_alpha": 0.0}
         legend = Legend(items=items, location="top_center", orientation="horizontal", **look)
         figure.add_layout(legend, "above")
+        self._items = dict(zip(("untrusted", *self.WAYS), items, strict=True))
         _zoom_tools(figure, "width")
         figure.update(min_border_left=70)
 
