@@ -174,7 +174,7 @@ def _numbers(values: Any, circuit: Circuit, what: str) -> dict[str, float] | Non
         return None
     for name, value in _named(values, circuit, what).items():
         logarithmic = circuit.quantities[circuit.names.index(name)].logarithmic
-        most = np.inf if logarithmic else 1.0
+        most = np.inf if logarithmic else 1.0 + 1e-9
         good = isinstance(value, numbers.Real) and np.isfinite(float(value)) and 0 < float(value) <= most
         if not good or isinstance(value, bool):
             least = "above zero" if logarithmic else "above zero and at most 1"

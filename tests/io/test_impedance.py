@@ -133,3 +133,27 @@ def test_options(options: dict[str, object], tmp_path: Path) -> None:
         read_impedance(tmp_path / "nothing.z")
     with pytest.raises(FileFormatError, match="folder"):
         read_impedance(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("titles", "rows"),
+    [
+        ("freq (Hz),|Z| (ohm),phase (deg)", [(1000.0, 2.0, -30.0), (10.0, 4.0, -60.0)]),
+        ("freq (Hz),Z (ohm),phase (rad)", [(1000.0, 2.0, -np.pi / 6), (10.0, 4.0, -np.pi / 3)]),
+        ("freq (1/s),|Z| (ohm),-Phase(Z) (deg)", [(1000.0, 2.0, 30.0), (10.0, 4.0, 60.0)]),
+    ],
+)
+def test_modulus_and_phase(titles: str, rows: list[tuple[float, ...]], tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join([titles, *(",".join(map(repr, row)) for row in rows)]))
+    ds = io.read_impedance(file)
+    np.testing.assert_allclose(ds.frequency, [1000.0, 10.0])
+    np.testing.assert_allclose(ds.impedance_real, [np.sqrt(3.0), 2.0])
+    np.testing.assert_allclose(ds.impedance_imag, [-1.0, -2 * np.sqrt(3.0)])
+
+
+def test_parts_in_different_units(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("freq (Hz),Z' (ohm),Z'' (ohm cm2)\n1000,10,-0.5\n100,12,-0.6\n")
+    with pytest.raises(DataError, match="real part is in ohm, the imaginary part in"):
+        io.read_impedance(file)

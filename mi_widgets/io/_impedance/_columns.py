@@ -133,6 +133,8 @@ def _frequency(rows: Rows, found: dict[str, int], name: str) -> np.ndarray:
         raise LabelError(f"{name} has no column of frequencies; it has {_titles(rows)}. Call it 'frequency (Hz)'.")
     unit = rows.units[found[role]].strip().lower() or ("rad/s" if role == "angular" else "hz")
     # in files mHz is written as MHz is: the first letter tells
+    if unit == "1/s" and role == "frequency":  # what is called a frequency is none of angles
+        unit = "hz"
     scale = 1e-3 if rows.units[found[role]].strip().startswith("mH") else _SCALES.get(unit)
     if scale is None:
         raise LabelError(f"{name}: frequencies are in {unit!r}; write the unit as Hz, kHz, MHz, mHz or rad/s.")
@@ -143,7 +145,11 @@ def _impedance(rows: Rows, found: dict[str, int], name: str) -> tuple[np.ndarray
     imag = next((r for r in ("imag", "minus_imag") if r in found), None)
     phase = next((r for r in ("phase", "minus_phase") if r in found), None)
     if "real" in found and imag is not None:
-        (factor, units), (other, _) = (_ohm(rows.units[found[r]], name) for r in ("real", imag))
+        (factor, units), (other, second) = (_ohm(rows.units[found[r]], name) for r in ("real", imag))
+        if units != second:
+            raise DataError(
+                f"{name}: the real part is in {units}, the imaginary part in {second}. Correct the title of one column."
+            )
         minus = imag == "minus_imag"
         z = factor * rows.values[:, found["real"]] + 1j * other * rows.values[:, found[imag]]
         return np.conj(z) if minus else z, units, minus

@@ -45,7 +45,7 @@ def _split_title(text: str) -> tuple[str, str]:
     """Name and unit of ``freq/Hz``, ``Z' (ohm)``, ``-Z'' [Ω]``; the unit may be empty."""
     plain = text.strip().strip('"').strip()
     found = re.fullmatch(r"(.*?)\s*[\[(]([^()\[\]]*)[\])]", plain)
-    if found and found[1] and not re.fullmatch(r"-?(re|im|phase|\|?z)", found[1].strip().lower()):
+    if found and found[1] and found[2].strip().lower() != "z":  # Re(Z) and Phase(Z) are names
         return found[1].rstrip(" /,"), found[2]
     name, slash, unit = plain.partition("/")
     return (name.strip(), unit.strip()) if slash else (plain, "")
