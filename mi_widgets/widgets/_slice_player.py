@@ -1,6 +1,7 @@
 """The map of a cube at one energy after the other, and where that is in the spectrum."""
 
 import html
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ __all__ = ["SlicePlayer", "draw_slice", "nearest_label"]
 _COLOR = "#009e73"
 _MOST = 200_000  # values from which the common colours of all slices are taken
 _TICK = 160  # ms between two slices that are played
+_LATE = 0.5  # s after the player was stopped, in which a step may still arrive
 
 
 class SlicePlayer(ipw.HBox):
@@ -42,6 +44,8 @@ class SlicePlayer(ipw.HBox):
         self._axis, self._on_slice, self._on_error, self._quiet = axis, on_slice, on_error, Quiet()
         self._labels = np.asarray(axis.values, dtype=float)
         self._order = np.argsort(self._labels)  # to the right is always higher
+        self._shown: float | None = None
+        self._stopped = float("-inf")
         last = self._labels.size - 1
         self.play = ipw.Play(min=0, max=last, value=last // 2, interval=_TICK, layout={"width": "auto"})
         self.play.tooltip = "Show the map at one energy after the other"
@@ -57,7 +61,7 @@ class SlicePlayer(ipw.HBox):
         self.text.observe(self._typed, "value")
         self.back.on_click(lambda _: self._step(-1))
         self.forth.on_click(lambda _: self._step(1))
-        self.off.on_click(lambda _: self._on_slice(None))
+        self.off.on_click(lambda _: self._switch_off())
         name = html.escape(str(axis.attrs.get("long_name") or axis.name or "channel"))
         units = html.escape(nice_unit(str(axis.attrs.get("units", "1"))))
         parts = (self.back, self.play, self.forth, self.slider, self.text, self.off)
@@ -67,6 +71,7 @@ class SlicePlayer(ipw.HBox):
 
     def show(self, label: float | None) -> None:
         """Show which slice is drawn, or that none is."""
+        self._shown = label
         with self._quiet:
             self.off.disabled = label is None
             self.text.value = "" if label is None else f"{label:.5g}"
@@ -82,8 +87,15 @@ class SlicePlayer(ipw.HBox):
         return float(self._labels[self._order[place]])
 
     def _slid(self, change: Any) -> None:
-        if not self._quiet:
+        late = self.off.disabled and time.monotonic() - self._stopped < _LATE  # a step that was on its way
+        if not self._quiet and not late:
             self._on_slice(self._label(change["new"]))
+
+    def _switch_off(self) -> None:
+        """Stop what is played, else its next step brings the slice back."""
+        if self.play.playing:
+            self.play.playing, self._stopped = False, time.monotonic()
+        self._on_slice(None)
 
     def _step(self, by: int) -> None:
         place = int(np.clip(self.slider.value + by, 0, self.slider.max))
@@ -96,6 +108,7 @@ class SlicePlayer(ipw.HBox):
             self._on_slice(read_number(self.text.value, "energy"))
         except ParameterError as error:
             self._on_error(error)
+        self.show(self._shown)  # what was refused is not left standing
 
 
 def nearest_label(axis: xr.DataArray, value: Any) -> float | None:

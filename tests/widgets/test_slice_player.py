@@ -51,8 +51,21 @@ def test_slider_steps_and_field(app: PeakMapper) -> None:
     assert "is not a number" in app.message.value
     app.slices.text.value = "999"
     assert "no channel at 999" in app.message.value
+    assert float(app.slices.text.value) == pytest.approx(app.slice_at, abs=0.01)  # what is shown is what is drawn
     with pytest.raises(ParameterError, match="no channel at 1"):
         app.slice_at = 1.0
+
+
+def test_off_stops_what_is_played(app: PeakMapper) -> None:
+    app.slices.slider.value = 10
+    app.slices.play.playing = True
+    app.slices.off.click()
+    assert not app.slices.play.playing
+    app.slices.slider.value = 11  # a step that was on its way
+    assert app.slice_at is None
+    app.slices._stopped = float("-inf")  # later
+    app.slices.slider.value = 12
+    assert app.slice_at == app.data.energy.values[12]
 
 
 def test_colours_mean_the_same_for_all_slices(app: PeakMapper) -> None:
