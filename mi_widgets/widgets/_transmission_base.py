@@ -279,7 +279,7 @@ class TransmissionBase(Study):
 
     def _draw_errors(self, k: int | None, energy: float | None) -> None:
         found: dict[str, xr.Dataset] = {}
-        title = "no energy chosen"
+        title = "no energy chosen" if energy is None else "nothing found yet for these clusters"
         if self.result is not None and k is not None and energy is not None:
             own = self.result.sel(cluster_label=k).sel(energy=energy, method="nearest")
             found = {str((self._computed or self.params)["validation"]): own}

@@ -80,7 +80,7 @@ class TransmissionExplorer(TransmissionBase):
               high=100),
         Field("validation", "approximate", "error of those left out", "How the error of junctions left out is found",
               kind="choice", options=_VALIDATIONS, width="150px"),
-        Field("rule", "one_stderr", "penalty", "Which penalty is chosen", kind="choice", options=_RULES, width="180px"),
+        Field("rule", "one_stderr", "penalty", "Which penalty is chosen", kind="choice", options=_RULES, width="205px"),
     )  # fmt: skip
 
     def __init__(self, data: Any, *, params: Mapping[str, Any] | None = None, threaded: bool = True) -> None:
