@@ -57,9 +57,10 @@ def read_angles(path: str | Path, *, column: str | int = 0, units: str | None = 
 
     Examples
     --------
-    >>> from pathlib import Path
-    >>> _ = Path("grains.csv").write_text("angle (deg), sample\n12, a\n171, b\n")
-    >>> angles = read_angles("grains.csv")
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "grains.csv"
+    >>> _ = file.write_text("angle (deg), sample\n12, a\n171, b\n")
+    >>> angles = read_angles(file)
     >>> angles.values, angles.units, angles["sample"].values.tolist()
     (array([ 12., 171.]), 'degree', ['a', 'b'])
     """

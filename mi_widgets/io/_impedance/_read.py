@@ -72,9 +72,11 @@ def read_impedance(
 
     Examples
     --------
+    >>> import tempfile
     >>> from pathlib import Path
-    >>> _ = Path("a.csv").write_text("frequency (Hz),Z' (ohm),-Z'' (ohm)\n1000,10,1\n100,12,3\n10,15,2\n")
-    >>> read_impedance("a.csv").impedance_imag.values.tolist()
+    >>> file = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> _ = file.write_text("frequency (Hz),Z' (ohm),-Z'' (ohm)\n1000,10,1\n100,12,3\n10,15,2\n")
+    >>> read_impedance(file).impedance_imag.values.tolist()
     [-1.0, -3.0, -2.0]
     """
     file = as_path(path, "read_impedance")
