@@ -53,7 +53,8 @@ def many(n_repeats: int, n_steps: int) -> None:
     stop = time.perf_counter()
     parts.close()
     print(
-        f"stopped at {part.done} of {part.total} in {time.perf_counter() - stop:.2f} s; parts {slowest:.1f} s apart at most"
+        f"stopped at {part.done} of {part.total} in {time.perf_counter() - stop:.2f} s; "
+        f"parts {slowest:.1f} s apart at most"
     )
     result = bo.replay(table, resume=first, **call)
     processor, clock = used(began)

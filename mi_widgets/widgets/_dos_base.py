@@ -227,8 +227,9 @@ class DosBase(Explorer):
         base = self.found.base if self.found is not None else None
         text = self.run_bar.text.value
         return DosSnapshot(
-            dict(self.params), self.result, base, self.code, "", self.state, text, self.found, self.slot_memory
-        )
+            dict(self.params), self.result, base, self.code, "", self.state, text,
+            found=self.found, slots=self.slot_memory,
+        )  # fmt: skip
 
     def _restore(self, wanted: Snapshot | None) -> None:
         if wanted is None:
