@@ -278,7 +278,8 @@ class ReplayPlayer(ipw.VBox):
     def _branch(self) -> None:
         if self._on_branch is not None:
             self.pause()
-            self._on_branch(self.search.branch(self.past.stops[self.step]))
+            last = self.step == self.past.n_steps  # with what was excluded since
+            self._on_branch(self.search.branch(None if last else self.past.stops[self.step]))
 
     # ---- drawing ---------------------------------------------------------------------------------------------------
 

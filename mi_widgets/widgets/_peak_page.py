@@ -81,12 +81,17 @@ def _build_pictures(app: "PeakMapper", start: xr.DataArray) -> None:
         app.map.grid([app.at.labels[d] for d in app.at.map_dims])
 
 
+def _at_slice(app: "PeakMapper", label: float | None) -> None:
+    app.slice_at = label
+    app.clear_error()  # of what was refused before
+
+
 def _build_fields(app: "PeakMapper") -> None:
     data, at = app.data, app.at
     app.slices = None
     if at.dims and data.sizes[app.dim] > 1:
         app.slices = SlicePlayer(
-            data[app.dim], on_slice=app.guard(lambda label: setattr(app, "slice_at", label)), on_error=app.show_error
+            data[app.dim], on_slice=app.guard(lambda label: _at_slice(app, label)), on_error=app.show_error
         )
     app.map_choice = MapChoice(app.guard(app._draw_map))
     app.pixel = PixelFields(

@@ -28,9 +28,11 @@ def verdict_text(found: xr.Dataset | None) -> str:
     if done < 3:
         return f'<div class="mi-hint">{done} of {folds} folds done; the test needs three.</div>'
     name = names[int(found["sufficiency"])]
-    partly = f" · {done} of {folds} folds so far" if done < folds else ""
+    whole = done == folds
+    kind, said = (_KINDS[name], name) if whole else ("idle", f"so far {name}")
+    partly = "" if whole else f" · {done} of {folds} folds"
     return (
-        f'<div><span class="mi-chip mi-chip-{_KINDS[name]}" style="margin-left:0">{html.escape(name)}</span> '
+        f'<div><span class="mi-chip mi-chip-{kind}" style="margin-left:0">{html.escape(said)}</span> '
         f"<b>p = {float(found['p_value']):.2g}</b>, {float(found['p_value_corrected']):.2g} with folds that share data "
         f'{partly}</div><div class="mi-table-note">{html.escape(_MEANING[name])}</div>'
     )

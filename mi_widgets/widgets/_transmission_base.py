@@ -195,9 +195,9 @@ class TransmissionBase(Study):
             energies = self.result["energy"].values
             self.selection = dict(self.selection) | {"energy": [float(energies[np.argmin(np.abs(energies))])]}
         self._draw_tables()
+        self._draw_selection()
         if self._strongest and self._first("variable") is None and self.state != "running":
             self.point("variable", self._strongest[:1])
-        self._draw_selection()
 
     @property
     def _of_these(self) -> xr.Dataset | None:

@@ -70,7 +70,7 @@ class OrientationExplorer(Study):
         Field("seed", 0, "seed", "Of starts and sampling", kind="integer", low=0),
         Field("width", 10.0, "sector", "Width of a sector of the rose", kind="choice", unit="degree", compute=False,
               width="80px", options=[(f"{w:g}", w) for w in sorted(WIDTHS)]),
-        Field("scale", "area", "as the number", "Whether the area or the length of a sector is as the number of "
+        Field("scale", "area", "count drawn as", "Whether the area or the length of a sector is as the number of "
               "grains", kind="choice", options=["area", "length"], compute=False, width="90px"),
         Field("north", True, "0° up, clockwise", "0 degree is north and angles run clockwise; else 0 is on the right "
               "and they run anticlockwise", kind="flag", compute=False),

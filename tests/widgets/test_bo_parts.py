@@ -196,6 +196,11 @@ def test_the_player_steps_plays_and_branches(search: bo.Search) -> None:
     player.step = 2
     player.branch_button.click()
     assert taken[0].n_events == 2
+    search.exclude(41)
+    player.renew()
+    player.step = 6
+    player.branch_button.click()
+    assert taken[1].events == search.events  # with what was excluded after the last value
     with pytest.raises(ParameterError, match="steps 0 to 6"):
         player.step = 7
 

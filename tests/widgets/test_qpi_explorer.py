@@ -10,6 +10,7 @@ from bokeh.events import SelectionGeometry, Tap
 from mi_widgets import qpi
 from mi_widgets.datasets import make_interference_map
 from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.widgets._qpi_table import verdict_text
 from mi_widgets.widgets.qpi import QPIExplorer
 
 QUICK = {"n_q": 64, "n_folds": 3, "n_penalties": 4}
@@ -48,6 +49,9 @@ def test_result_is_that_of_the_headless_call(explorer: QPIExplorer, ds: xr.Datas
     np.testing.assert_allclose(_image(explorer, "lasso"), chosen, rtol=1e-5)
     for word in ("sufficient", "p = "):
         assert word in explorer.verdict.value
+    part = explorer.result[["naive_error", "sufficiency", "p_value", "p_value_corrected"]].pad(fold=(0, 2))
+    assert "so far " in verdict_text(part)
+    assert "mi-chip-done" not in verdict_text(part)
     assert explorer.table.value.count("LASSO") == 2
     assert "nm⁻¹" in explorer.header.value
 

@@ -52,6 +52,8 @@ def test_slider_steps_and_field(app: PeakMapper) -> None:
     app.slices.text.value = "999"
     assert "no channel at 999" in app.message.value
     assert float(app.slices.text.value) == pytest.approx(app.slice_at, abs=0.01)  # what is shown is what is drawn
+    app.slices.text.value = "284.2"
+    assert app.message.value == ""
     with pytest.raises(ParameterError, match="no channel at 1"):
         app.slice_at = 1.0
 

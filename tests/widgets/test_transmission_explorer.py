@@ -64,6 +64,17 @@ def test_result_is_that_of_the_code(done: TransmissionExplorer, ds: xr.Dataset) 
     assert done.variable_table.chosen == [0]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_the_strongest_variable_is_chosen_however_quick_the_run_is(
+    ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("mi_widgets.widgets._run._DRAW_EVERY", seconds)
+    widget = TransmissionExplorer(ds, threaded=False)
+    widget.run(wait=True)
+    assert widget.selection["variable"] == widget._strongest[:1] != []
+    widget.close()
+
+
 def test_a_click_on_the_map_chooses_and_says_what_it_means(done: TransmissionExplorer, ds: xr.Dataset) -> None:
     beta = done.result.coefficient.sel(cluster_label=0)
     at, place = np.unravel_index(int(np.abs(beta.values).argmax()), beta.shape)
