@@ -61,7 +61,7 @@ def frame_arrays(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def radii(elements: np.ndarray) -> np.ndarray:
     """Covalent radii (angstrom) by atomic number, 0.7 for an unknown species."""
-    from mi_widgets.structure._elements import SYMBOLS, covalent_radii
+    from mi_widgets.methods._elements import SYMBOLS, covalent_radii
 
     table = np.array([0.7, *covalent_radii(SYMBOLS[1:])])
     return table[element_numbers(elements)]
@@ -104,8 +104,8 @@ def _bonds(
     xyz: np.ndarray, cell: np.ndarray, pbc: np.ndarray, numbers: np.ndarray, factor: float, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First and second atom and shift of every bond, each bond once."""
+    from mi_widgets.methods._elements import SYMBOLS, covalent_radii, not_bonded
     from mi_widgets.structure._cells import complete_cell, heights
-    from mi_widgets.structure._elements import SYMBOLS, covalent_radii, not_bonded
     from mi_widgets.structure._neighbors import find_pairs, resolve_engine
 
     nothing = np.empty(0, int), np.empty(0, int), np.empty((0, 3), int)

@@ -80,7 +80,7 @@ def rgb(colors: Sequence[str]) -> np.ndarray:
 
 def element_numbers(elements: np.ndarray) -> np.ndarray:
     """Atomic numbers, 0 where the species is unknown."""
-    from mi_widgets.structure._elements import SYMBOLS
+    from mi_widgets.methods._elements import SYMBOLS
 
     table = {symbol: i for i, symbol in enumerate(SYMBOLS)}
     kinds, inverse = np.unique(np.asarray(elements).astype(str), return_inverse=True)

@@ -5,9 +5,9 @@ import xarray as xr
 from scipy import fft
 
 from mi_widgets.errors import DataError, LabelError
+from mi_widgets.methods._elements import masses
 from mi_widgets.structure._cells import check_cells
 from mi_widgets.structure._check import check_structure
-from mi_widgets.structure._elements import masses
 from mi_widgets.structure._lattice import reduce_vectors, shortest_images
 
 __all__ = ["PICOSECONDS", "counts_images", "mass_of", "mean_squares", "paths_of", "spacing_of", "unwrapped_position"]

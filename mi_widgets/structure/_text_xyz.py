@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from mi_widgets.errors import DataError, FileFormatError
-from mi_widgets.structure._elements import SYMBOLS, masses
+from mi_widgets.methods._elements import SYMBOLS, masses
 from mi_widgets.structure._formats import Format, Frame, atom_count, floats, numbers, split_table
 
 __all__ = ["EXTXYZ"]

@@ -9,9 +9,9 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
 from mi_widgets.labels import label_structure
+from mi_widgets.methods._elements import SYMBOLS
 from mi_widgets.structure._cells import check_cells
 from mi_widgets.structure._check import check_structure, finish
-from mi_widgets.structure._elements import SYMBOLS
 from mi_widgets.structure._optional import need
 from mi_widgets.structure._packages import (
     COMPUTED,

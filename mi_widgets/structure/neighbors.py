@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.methods._elements import SYMBOLS, covalent_radii, not_bonded
 from mi_widgets.structure._check import check_structure, finish, finish_array, group_atoms, one_frame, positive
-from mi_widgets.structure._elements import SYMBOLS, covalent_radii, not_bonded
 from mi_widgets.structure._frames import each_frame
 from mi_widgets.structure._neighbors import Pairs, find_pairs, resolve_engine
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mi_widgets.structure._elements import SYMBOLS
+from mi_widgets.methods._elements import SYMBOLS
 
 __all__ = ["Composition", "composition_of", "elements_in", "table_cells"]
 
