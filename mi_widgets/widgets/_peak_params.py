@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import xarray as xr
+
 from mi_widgets.errors import ParameterError
 from mi_widgets.peaks._shapes import BACKGROUNDS, SHAPES
 from mi_widgets.widgets._spectrum import N_SLOTS
 
-__all__ = ["DEFAULTS", "NOISES", "OPTIONS", "check_params", "is_number", "is_pair"]
+__all__ = ["DEFAULTS", "NOISES", "OPTIONS", "check_params", "is_number", "is_pair", "may_be_counts"]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "lineshape": tuple(SHAPES),
@@ -16,7 +18,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 #: What can be said of the noise in one word, for each likelihood; gaussian takes a number as well.
 NOISES: Mapping[str, tuple[str | None, ...]] = {"poisson": (None, "auto"), "gaussian": (None, "auto", "poisson")}
-DEFAULTS: Mapping[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "n_peaks": 1,
     "lineshape": "pseudo-voigt",
     "background": "linear",
@@ -29,6 +31,16 @@ DEFAULTS: Mapping[str, Any] = {
     "ties": None,
     "start": None,
 }
+
+
+#: Units under which instruments write counts, or what is proportional to them; all others are gaussian at the start.
+_COUNTS = {"", "1", "count", "counts", "cps", "count/s", "counts/s", "1/s", "photon", "photons"}
+
+
+def may_be_counts(da: xr.DataArray) -> bool:
+    """Whether the unit of the spectra is one of counts, or none that is known."""
+    units = str(da.attrs.get("units", "")).strip().lower()
+    return units in _COUNTS or units.startswith("arb") or units in ("a.u.", "au")
 
 
 def check_params(params: dict[str, Any]) -> dict[str, Any]:

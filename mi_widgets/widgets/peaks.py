@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.runs import Part
 from mi_widgets.widgets._peak_base import PeakBase
-from mi_widgets.widgets._peak_params import DEFAULTS, check_params
+from mi_widgets.widgets._peak_params import DEFAULTS, check_params, may_be_counts
 from mi_widgets.widgets._pointing import is_region
 from mi_widgets.widgets._region import fit_region
 from mi_widgets.widgets._slice_player import nearest_label
@@ -35,7 +35,8 @@ class PeakMapper(PeakBase):
     params : mapping, optional
         Parameters that differ from the defaults: ``n_peaks``, ``lineshape``, ``background``, ``likelihood``,
         ``noise``, ``robust``, ``bounds``, ``ties``, ``start`` as in `mi_widgets.peaks.fit_peaks`; ``window``, the two
-        ends of the range that is fitted; ``mask``, a list of windows that are left out.
+        ends of the range that is fitted; ``mask``, a list of windows that are left out. The likelihood is at first
+        ``poisson`` where the unit may be one of counts, ``gaussian`` where it is not, such as nS or percent.
     threaded : bool, default True
         Fit in a thread beside the page; False fits in the caller, for tests.
 
@@ -78,7 +79,7 @@ class PeakMapper(PeakBase):
     """
 
     def _default_params(self) -> dict[str, Any]:
-        return dict(DEFAULTS)
+        return DEFAULTS | {"likelihood": "poisson" if may_be_counts(self.data) else "gaussian"}
 
     def _check_params(self, params: dict[str, Any]) -> dict[str, Any]:
         params = check_params(params)

@@ -87,3 +87,14 @@ def test_every_shape_and_background_is_offered_fitted_and_named(cube: xr.DataArr
         choices["background"].value = name
         assert w.message.value == "", name
         assert drawn(w, "best fit")["value"].size
+
+
+@pytest.mark.parametrize(
+    ("units", "likelihood"),
+    [("count", "poisson"), ("arb. units", "poisson"), ("nS", "gaussian"), ("percent", "gaussian")],
+)
+def test_what_is_no_count_is_fitted_as_such(cube: xr.DataArray, units: str, likelihood: str) -> None:
+    app = PeakMapper(cube.assign_attrs(units=units), params=FIT)
+    assert app.params["likelihood"] == likelihood
+    app.params = app.params | {"likelihood": "poisson"}
+    assert app.params["likelihood"] == "poisson"
