@@ -1,0 +1,90 @@
+"""Which snapshots cannot be learnt from, and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mi_widgets.errors import DataError, LabelError
+from mi_widgets.methods._elements import SYMBOLS
+
+__all__ = ["OVERLAP", "check_elements", "check_shapes", "faults", "nearest", "require_snapshots"]
+
+#: Atoms nearer than this (angstrom) lie on each other; the bond of H2 is 0.74 angstrom long.
+OVERLAP = 0.4
+
+
+def check_elements(elements: Sequence[np.ndarray], who: str) -> None:
+    """Raise for a symbol that is no element."""
+    found = set().union(*(set(map(str, e)) for e in elements)) if elements else set()
+    unknown = sorted(found - set(SYMBOLS[1:]))
+    if unknown:
+        raise DataError(
+            f"{who}: {', '.join(map(repr, unknown[:5]))} is no chemical element. Write symbols such as 'Si' and 'O'; "
+            "ghost atoms and types of a force field need to be given the element that they stand for."
+        )
+
+
+def check_shapes(
+    positions: Sequence[np.ndarray], elements: Sequence[np.ndarray], forces: Sequence[np.ndarray] | None, who: str
+) -> None:
+    """Raise unless every frame has one position, element and force for each atom."""
+    for i, (position, element) in enumerate(zip(positions, elements, strict=True)):
+        force = None if forces is None else forces[i].shape
+        if position.ndim != 2 or position.shape != (element.size, 3) or force not in (None, position.shape):
+            raise DataError(
+                f"{who}: frame {i} has positions of shape {position.shape}, {element.size} elements"
+                f"{'' if force is None else f' and forces of shape {force}'}. Each frame needs positions and forces of "
+                "shape (n_atoms, 3) and n_atoms elements."
+            )
+
+
+def faults(
+    positions: Sequence[np.ndarray],
+    cells: np.ndarray,
+    pbc: np.ndarray,
+    energy: np.ndarray,
+    forces: Sequence[np.ndarray] | None,
+    *,
+    need_force: bool,
+) -> dict[int, str]:
+    """What is wrong with which frame."""
+    wrong: dict[int, str] = {}
+    for i, position in enumerate(positions):
+        force = None if forces is None else forces[i]
+        if not np.isfinite(energy[i]):
+            wrong[i] = "energy is not a number"
+        elif not (np.isfinite(position).all() and np.isfinite(cells[i]).all()):
+            wrong[i] = "position or cell is not a number"
+        elif need_force and force is not None and not np.isfinite(force).all():
+            wrong[i] = "forces are missing or not numbers"
+        elif nearest(position, cells[i], pbc[i]) < OVERLAP:
+            wrong[i] = f"atoms nearer than {OVERLAP} angstrom"
+    return wrong
+
+
+def nearest(position: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> float:
+    """Shortest distance between two atoms (angstrom), right as long as it is below half the cell's height."""
+    full = np.where((np.linalg.norm(cell, axis=1) > 0)[:, None], cell, np.eye(3))
+    if abs(np.linalg.det(full)) < 1e-9:
+        return np.inf
+    fraction = position @ np.linalg.inv(full)
+    shortest = np.inf
+    for i in range(len(position) - 1):
+        step = fraction[i + 1 :] - fraction[i]
+        step -= np.round(step) * pbc
+        shortest = min(shortest, float(((step @ full) ** 2).sum(axis=1).min()))
+    return float(np.sqrt(shortest))
+
+
+def require_snapshots(snapshots: Any, who: str) -> None:
+    """Raise unless this is what `label_snapshots` makes."""
+    names = ("energy", "cell", "pbc", "position", "element", "frame_of", "atom_of")
+    found = snapshots.variables if isinstance(snapshots, xr.Dataset) else ()
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise LabelError(
+            f"{who} needs snapshots; {missing[0]!r} is missing. Make them by potentials.label_snapshots, "
+            "read_snapshots, snapshots_from_ase or snapshots_from_trajectory."
+        )
