@@ -8,9 +8,10 @@ import numpy as np
 
 from mi_widgets.errors import ParameterError
 
-__all__ = ["match"]
+__all__ = ["evaluate", "match"]
 
 _LONGEST = 2000
+_NUMBER_HELP = "Write such as x / y - 2 * log(z)."
 _HELP = "Write such as element == 'O' and z > 8, or index in (1, 2, 3) or not x < 2.5."
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: lambda a, b: _as_text(a, b)[0] == _as_text(a, b)[1],
@@ -28,7 +29,7 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mod: np.mod,
     ast.Pow: np.power,
 }
-_CALLS: dict[str, Callable[[Any], Any]] = {"abs": np.abs, "sqrt": np.sqrt, "isnan": np.isnan}
+_CALLS: dict[str, Callable[[Any], Any]] = {"abs": np.abs, "isnan": np.isnan, "log": np.log, "sqrt": np.sqrt}
 
 
 def match(expression: str, names: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
@@ -38,7 +39,7 @@ def match(expression: str, names: Mapping[str, np.ndarray], n_rows: int) -> np.n
     ----------
     expression : str
         Comparisons of names, numbers and text, joined by ``and``, ``or``, ``not``, with ``+ - * / % **``,
-        ``in (…)``, ``abs``, ``sqrt``, ``isnan``.
+        ``in (…)``, ``abs``, ``sqrt``, ``log``, ``isnan``.
     names : mapping of str to (n_rows,)
         What can be named.
     n_rows : int
@@ -57,19 +58,55 @@ def match(expression: str, names: Mapping[str, np.ndarray], n_rows: int) -> np.n
     >>> match("element == 'O' and z > 8", {"element": np.array(["O", "H"]), "z": np.array([9.0, 9.0])}, 2)
     array([ True, False])
     """
+    out = _read(expression, names, _HELP)
+    if out.dtype != bool:
+        raise ParameterError(f"{expression[:80]!r} gives no yes or no for each row. {_HELP}")
+    return np.asarray(np.broadcast_to(out, n_rows).copy())
+
+
+def evaluate(expression: str, names: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
+    """Value of an expression for each row.
+
+    Parameters
+    ----------
+    expression : str
+        Names and numbers joined by ``+ - * / % **``, with ``abs``, ``sqrt``, ``log`` (natural).
+    names : mapping of str to (n_rows,)
+        What can be named.
+    n_rows : int
+
+    Returns
+    -------
+    (n_rows,) float
+        NaN or infinite where it is undefined.
+
+    Raises
+    ------
+    ParameterError
+        The expression cannot be read, names something unknown, or is no number.
+
+    Examples
+    --------
+    >>> evaluate("x / 2 - log(y)", {"x": np.array([2.0, 4.0]), "y": np.array([1.0, 1.0])}, 2)
+    array([1., 2.])
+    """
+    out = _read(expression, names, _NUMBER_HELP)
+    if out.dtype.kind not in "iuf":
+        raise ParameterError(f"{expression[:80]!r} gives no number for each row. {_NUMBER_HELP}")
+    return np.asarray(np.broadcast_to(out, n_rows), dtype=float).copy()
+
+
+def _read(expression: str, names: Mapping[str, np.ndarray], remedy: str) -> np.ndarray:
     if len(expression) > _LONGEST:
         raise ParameterError(f"the expression has {len(expression)} characters; write at most {_LONGEST}.")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
         with np.errstate(all="ignore"):
-            out = np.asarray(_Reader(names).read(tree.body))
+            return np.asarray(_Reader(names).read(tree.body))
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError, OverflowError) as error:
         if isinstance(error, ParameterError):
             raise
-        raise ParameterError(f"cannot read {expression[:80]!r}: {error}. {_HELP}") from None
-    if out.dtype != bool:
-        raise ParameterError(f"{expression[:80]!r} gives no yes or no for each row. {_HELP}")
-    return np.asarray(np.broadcast_to(out, n_rows).copy())
+        raise ParameterError(f"cannot read {expression[:80]!r}: {error}. {remedy}") from None
 
 
 class _Reader:
