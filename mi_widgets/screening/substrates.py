@@ -1,6 +1,5 @@
 """Which substrates carry a film without straining it: coincidence of two plane lattices."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,8 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
 from mi_widgets.screening._lattices import area, plane_lattice, reduced, smallest_strain, supercells
 
@@ -18,6 +17,7 @@ __all__ = ["build_stack", "match_lattices", "rank_substrates"]
 #: Weight of the area in the score: 1 % of strain counts as much as 50 square angstrom.
 AREA_WEIGHT = 0.02
 _BLOCK = 20_000
+_SOURCE = "computed by mi_widgets.screening"
 
 
 def match_lattices(
@@ -78,9 +78,9 @@ def match_lattices(
     >>> round(100 * float(best.strain[0]), 2), int(best.n_film[0])
     (0.74, 1)
     """
-    own, other = _lattice(film, "film"), _lattice(substrate, "substrate")
+    own, other = lattice_of(film, "film"), lattice_of(substrate, "substrate")
     limits = {"max_area": max_area, "max_strain": max_strain, "area_weight": area_weight}
-    _check_limits(limits, n_matches)
+    check_limits(limits, n_matches)
     areas = float(area(own)), float(area(other))
     most = [int(max_area * (1 + 2 * max_strain) / areas[0] + 1e-9), int(max_area / areas[1] + 1e-9)]
     if not most[1]:
@@ -134,7 +134,7 @@ def _none() -> tuple[np.ndarray, ...]:
     return empty, empty, np.empty((0, 2)), np.empty(0), np.empty((0, 2, 2), dtype=np.int64)
 
 
-_UNITS = {
+MATCH_UNITS = {
     "strain": ("1", "mean strain of the film"),
     "strain_most": ("1", "greatest principal strain of the film"),
     "angle": ("degree", "angle by which the film is turned"),
@@ -150,17 +150,12 @@ _UNITS = {
 def _dataset(found: Mapping[str, np.ndarray], order: np.ndarray, parameters: Mapping[str, Any]) -> xr.Dataset:
     ds = xr.Dataset(coords={"match": np.arange(order.size), "cell_vector": ["a", "b"], "lattice_vector": ["a", "b"]})
     ds["match"].attrs = {"units": "1", "long_name": "rank of the coincidence"}
-    for name, (units, long_name) in _UNITS.items():
+    for name, (units, long_name) in MATCH_UNITS.items():
         values = found[name][order]
         dims = ("match", "cell_vector", "lattice_vector")[: values.ndim]
         ds[name] = (dims, values, {"units": units, "long_name": long_name})
-    return _stamp(ds, "match_lattices", "Coincidence of two plane lattices", parameters)
-
-
-def _stamp(ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any]) -> xr.Dataset:
-    history = {"function": f"mi_widgets.screening.{function}", "version": __version__, "parameters": dict(parameters)}
-    source = "computed by mi_widgets.screening"
-    return ds.assign_attrs({"title": title, "source": source, "history": json.dumps(history, default=str)})
+    title = "Coincidence of two plane lattices"
+    return ds.assign_attrs(origin("screening.match_lattices", title, parameters, source=_SOURCE))
 
 
 def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Dataset:
@@ -204,7 +199,7 @@ def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Datase
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise DataError(f"substrate {twice!r} stands in the table twice; give each row a name of its own.")
-    _lattice(film, "film")
+    lattice_of(film, "film")
     rows, status = [], []
     for _, line in table.iterrows():
         best = None
@@ -218,14 +213,14 @@ def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Datase
     flags = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": "ok no_match no_data"}
     ds["status"] = ("substrate", np.array(status, dtype=np.int8), {"long_name": "status", **flags})
     order = np.lexsort((np.asarray(ds["score"].fillna(np.inf)), ds["status"].values))
-    return _stamp(
-        ds.isel(substrate=order), "rank_substrates", "Substrates by coincidence", {"film": str(film), **options}
-    )
+    given = {"film": str(film), **options}
+    attrs = origin("screening.rank_substrates", "Substrates by coincidence", given, source=_SOURCE)
+    return ds.isel(substrate=order).assign_attrs(attrs)
 
 
 def _rows(rows: list[xr.Dataset | None], table: pd.DataFrame) -> xr.Dataset:
     ds = xr.Dataset(coords={"substrate": ("substrate", table.index.astype(str), {"long_name": "substrate"})})
-    for name, (units, long_name) in _UNITS.items():
+    for name, (units, long_name) in MATCH_UNITS.items():
         empty: Any = np.zeros((2, 2), dtype=np.int64) if name.endswith("_cell") else 0 if name[:2] == "n_" else np.nan
         values = np.array([empty if row is None else row[name].values for row in rows])
         dims = ("substrate", "cell_vector", "lattice_vector")[: values.ndim]
@@ -278,7 +273,7 @@ def build_stack(
     for name, value in (("gap", gap), ("vacuum", vacuum)):
         if not np.isfinite(value) or value < 0:
             raise ParameterError(f"{name} must be a length of 0 or more (angstrom); got {value!r}.")
-    if "match" in match.dims or "substrate" in match.dims or not int(match["n_film"]):
+    if "n_film" not in match or match["n_film"].ndim or not int(match["n_film"]):
         raise DataError("build_stack needs one match: write match_lattices(film, substrate).isel(match=0).")
     base, base_cell = _repeat(substrate, match["substrate_cell"].values)
     layer, layer_cell = _repeat(film, match["film_cell"].values)
@@ -296,7 +291,8 @@ def build_stack(
     ds = label_structure(position, elements, cell=cell, pbc=(True, True, False))
     names = ["substrate"] * len(base) + ["film"] * len(layer)
     ds = ds.assign_coords(layer=("atom", names, {"long_name": "layer"}))
-    return _stamp(ds, "build_stack", "Film on a substrate", {"gap": gap, "vacuum": vacuum})
+    given = {"gap": gap, "vacuum": vacuum}
+    return ds.assign_attrs(origin("screening.build_stack", "Film on a substrate", given, source=_SOURCE))
 
 
 def _repeat(structure: xr.Dataset, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -312,7 +308,7 @@ def _repeat(structure: xr.Dataset, matrix: np.ndarray) -> tuple[np.ndarray, np.n
     return (position[None] + shift).reshape(-1, 3), matrix @ vectors
 
 
-def _lattice(given: Any, who: str) -> np.ndarray:
+def lattice_of(given: Any, who: str) -> np.ndarray:
     """Vectors of a lattice that is given in one of the ways of `match_lattices`."""
     values: list[Any]
     if isinstance(given, (Mapping, pd.Series)):
@@ -338,7 +334,8 @@ def _lattice(given: Any, who: str) -> np.ndarray:
     return plane_lattice(a, b, gamma)
 
 
-def _check_limits(limits: Mapping[str, float], n_matches: int | None) -> None:
+def check_limits(limits: Mapping[str, float], n_matches: int | None) -> None:
+    """Refuse limits that no search can use."""
     for name, high, unit in (("max_area", 2000.0, " angstrom^2"), ("max_strain", 0.3, ""), ("area_weight", 1e3, "")):
         value = limits[name]
         if not np.isfinite(value) or not 0 <= value <= high:
