@@ -117,10 +117,11 @@ def edit_substrates(table: pd.DataFrame, changes: Mapping[str, Mapping[str, Any]
         row = pd.DataFrame([line], index=pd.Index([name], name=out.index.name))
         rest = out.drop(index=name) if name in out.index else out
         where = out.index.get_loc(name) if name in out.index else len(out)
-        out = pd.concat([rest.iloc[:where].astype(object), row.astype(object), rest.iloc[where:].astype(object)])
+        parts = [part.astype(object) for part in (rest.iloc[:where], row, rest.iloc[where:])]
+        out = pd.concat(parts).infer_objects()
     if not len(out):
         raise ParameterError("no substrate is left; keep at least one row.")
-    return check_substrates(out.infer_objects())
+    return check_substrates(out)
 
 
 def _blank(table: pd.DataFrame) -> dict[str, Any]:
