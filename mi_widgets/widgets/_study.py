@@ -259,9 +259,13 @@ class Study(Explorer):
     def _data_title(self) -> str:
         return str(getattr(self.data, "attrs", {}).get("title") or self.title or type(self).__name__)
 
+    def _sizes_text(self) -> str:
+        """How much data there is, for the header."""
+        return " × ".join(f"{n:,} {dim}" for dim, n in getattr(self.data, "sizes", {}).items())
+
     def _header_shown(self) -> None:
         name = html.escape(shorten(self._data_title(), 140, placeholder=" …"))
-        sizes = " × ".join(f"{n:,} {dim}" for dim, n in getattr(self.data, "sizes", {}).items())
+        sizes = self._sizes_text()
         chip = {"idle": "not run yet", "done": self._count() if self.result is not None else "done"}
         text = html.escape(chip.get(self.state, self.state))
         old = '<span class="mi-chip mi-chip-stale" role="status">result of other parameters</span>'
