@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mi_widgets.errors import DataError
+from mi_widgets.methods._elements import SYMBOLS
+from mi_widgets.potentials import _numpy_acsf
 from mi_widgets.potentials._features import Geometry
 from mi_widgets.potentials._neighbors import Neighbors, compiled, find_neighbors
+from mi_widgets.potentials._rows import Dense, Rows, ValuesOnly
 
-__all__ = ["LazyFeatures", "StoredFeatures", "Tables", "ValuesOnly", "make_features"]
+__all__ = ["StoredFeatures", "Tables", "make_features", "refuse_overlap", "species_of"]
 
-Store = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+_OVERLAP = 1e-6  # angstrom
 
 
 class Tables(NamedTuple):
@@ -45,63 +49,52 @@ class _Frame:
 
 
 def _prepare(geometry: Geometry, numbers: np.ndarray, tables: Tables, engine: str) -> _Frame:
-    found = np.asarray(geometry.numbers, dtype=np.int64)
-    species = np.searchsorted(numbers, found)
+    species = species_of(geometry.numbers, numbers)
+    neighbors = find_neighbors(geometry.positions, geometry.cell, geometry.pbc, tables.cutoff, engine=engine)
+    refuse_overlap(neighbors)
+    return _Frame(species, neighbors.start, *_near_first(neighbors, tables.inner, engine))
+
+
+def species_of(found: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Position of each atomic number among those that a descriptor knows."""
+    found = np.asarray(found, dtype=np.int64)
     order = np.argsort(numbers, kind="stable")
     species = order[np.clip(np.searchsorted(numbers[order], found), 0, len(numbers) - 1)]
     if (numbers[species] != found).any():
         unknown = sorted(set(found[numbers[species] != found].tolist()))
         raise DataError(
-            f"the structure holds atomic numbers {unknown}, which the descriptor does not know; it knows "
-            f"{sorted(numbers.tolist())}. Make one with all elements: SymmetryFunctions(elements=(...))."
+            f"the structure holds {_symbols(unknown)}, which the descriptor does not know: it was made for "
+            f"{_symbols(numbers.tolist())}. Make one with elements=(...) that names all of them, and fit again."
         )
-    neighbors = find_neighbors(geometry.positions, geometry.cell, geometry.pbc, tables.cutoff, engine=engine)
-    return _Frame(species, neighbors.start, *_near_first(neighbors, tables.inner, engine))
+    return species
+
+
+def _symbols(numbers: Sequence[int]) -> str:
+    return ", ".join(SYMBOLS[z] if 0 <= z < len(SYMBOLS) else f"atomic number {z}" for z in numbers)
+
+
+def refuse_overlap(neighbors: Neighbors) -> None:
+    """Raise if two atoms are in one place, where no direction from one to the other exists."""
+    if neighbors.distance.size and neighbors.distance.min() < _OVERLAP:
+        k = int(neighbors.distance.argmin())
+        first = int(np.searchsorted(neighbors.start, k, side="right")) - 1
+        raise DataError(
+            f"atoms {first} and {int(neighbors.other[k])} are in one place ({neighbors.distance[k]:.2g} "
+            "angstrom apart): derivatives do not exist there. Leave the structure out, or move one of them."
+        )
 
 
 def _near_first(n: Neighbors, inner: float, engine: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    kernels: Any = compiled()
-    other, vector, distance, n_near = kernels.near_first(n.start, n.other, n.vector, n.distance, inner)
+    found = _kernels(engine).near_first(n.start, n.other, n.vector, n.distance, inner)
+    other, vector, distance, n_near = found
     return n_near, other, vector, distance
 
 
-class _Rows:
-    """Bookkeeping of frames that all kinds of features share."""
-
-    def __init__(self, values: np.ndarray, offsets: np.ndarray, numbers: np.ndarray, frames: np.ndarray) -> None:
-        self.values, self.offsets, self.numbers = values, offsets, numbers
-        self._frames = frames  # in what is stored
-
-    def _chosen(self, frames: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of frames among ours, and where their rows begin in the answer."""
-        chosen = np.arange(len(self._frames)) if frames is None else np.asarray(frames, dtype=np.int64).reshape(-1)
-        sizes = np.diff(self.offsets)[chosen]
-        return chosen, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-    def _cut(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        chosen, to = self._chosen(frames)
-        rows = [np.arange(self.offsets[c], self.offsets[c + 1]) for c in chosen]
-        at = np.concatenate(rows) if rows else np.empty(0, np.int64)
-        return self.values[at], to, self.numbers[at], self._frames[chosen]
+def _kernels(engine: str) -> Any:
+    return compiled() if engine == "numba" else _numpy_acsf
 
 
-class ValuesOnly(_Rows):
-    """Features without derivatives."""
-
-    def pull(self, weights: np.ndarray, frames: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Refuse: there are no derivatives."""
-        raise DataError("these features have no derivatives; ask for them: descriptor.features(..., derivatives=True).")
-
-    def push(self, vectors: np.ndarray, frames: Sequence[int] | None = None) -> np.ndarray:
-        """Refuse: there are no derivatives."""
-        raise DataError("these features have no derivatives; ask for them: descriptor.features(..., derivatives=True).")
-
-    def select(self, frames: Sequence[int]) -> "ValuesOnly":
-        """Some of the frames."""
-        return ValuesOnly(*self._cut(frames))
-
-
-class StoredFeatures(_Rows):
+class StoredFeatures(Rows):
     """Features whose derivatives are stored in single precision, where they are not zero."""
 
     def __init__(self, rows: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], store: dict[str, Any]) -> None:
@@ -118,8 +111,8 @@ class StoredFeatures(_Rows):
         chosen, to = self._chosen(frames)
         w = np.ascontiguousarray(weights, dtype=np.float32)
         forces, virial = np.zeros((to[-1], 3)), np.zeros((len(chosen), 3, 3))
-        s, kernels = self._store, compiled()
-        kernels.pull(  # type: ignore[union-attr]
+        s = self._store
+        _kernels(s["engine"]).pull(
             self._frames[chosen], s["offsets"], s["start"], s["near_start"], s["other"], s["species"], s["vector"],
             s["by_pair"], s["by_angle"], s["block"], w, to, forces, virial,
         )  # fmt: skip
@@ -130,12 +123,42 @@ class StoredFeatures(_Rows):
         chosen, to = self._chosen(frames)
         moves = np.ascontiguousarray(vectors, dtype=np.float32)
         out = np.zeros((to[-1], self.values.shape[1]))
-        s, kernels = self._store, compiled()
-        kernels.push(  # type: ignore[union-attr]
+        s = self._store
+        _kernels(s["engine"]).push(
             self._frames[chosen], s["offsets"], s["start"], s["near_start"], s["other"], s["species"], s["by_pair"],
             s["by_angle"], s["block"], s["vector"], moves, to, out,
         )  # fmt: skip
         return out
+
+    def dense(self, frame: int) -> Dense:
+        """Derivatives of one frame with all features of each pair, for kernels."""
+        from scipy.sparse import coo_array
+
+        s, stored = self._store, int(self._frames[frame])
+        base, end = s["offsets"][stored], s["offsets"][stored + 1]
+        first, last = s["start"][base], s["start"][end]
+        n, n_rows, n2 = int(end - base), int(last - first), s["by_pair"].shape[1]
+        centre = np.repeat(np.arange(n), np.diff(s["start"][base : end + 1]))
+        other, vector = s["other"][first:last], s["vector"][first:last]
+        kind = s["species"][base:end][other]
+        by_move = np.zeros((n_rows, self.values.shape[1], 3), np.float32)
+        rows = np.arange(n_rows)[:, None]
+        by_move[rows, kind[:, None] * n2 + np.arange(n2)] = s["by_pair"][first:last, :, None] * vector[:, None, :]
+        near = (rows[:, 0] - (s["start"][base:end] - first)[centre]) < np.diff(s["near_start"][base : end + 1])[centre]
+        angle = s["by_angle"][s["near_start"][base] : s["near_start"][end]]
+        for b in range(angle.shape[1]):
+            at = s["block"][kind[near], b][:, None] + np.arange(angle.shape[3])
+            by_move[rows[near], at] += angle[:, b].transpose(0, 2, 1)
+        by_move = np.ascontiguousarray(by_move.transpose(0, 2, 1))
+        by_strain = np.zeros((n, 3, 3, by_move.shape[2]), np.float32)
+        starts = (s["start"][base:end] - first)[np.diff(s["start"][base : end + 1]) > 0]
+        if n_rows:
+            for a in range(3):
+                by_strain[np.unique(centre), a] = np.add.reduceat(vector[:, a, None, None] * by_move, starts, axis=0)
+        index = np.arange(n_rows)
+        signs = np.concatenate([np.ones(n_rows, np.float32), -np.ones(n_rows, np.float32)])
+        places = np.concatenate([centre, other]), np.concatenate([index, index])
+        return Dense(centre, coo_array((signs, places), shape=(n, n_rows)).tocsr(), by_move, by_strain)
 
     def select(self, frames: Sequence[int]) -> "StoredFeatures":
         """Some of the frames; derivatives are shared."""
@@ -157,7 +180,7 @@ def make_features(
     values = np.zeros((offsets[-1], n_features))
     elements = np.concatenate([np.asarray(g.numbers, dtype=np.int64) for g in structures] or [np.empty(0, np.int64)])
     rows = values, offsets, elements, np.arange(len(frames))
-    kernels: Any = compiled()
+    kernels = _kernels(engine)
     n_species = len(numbers)
     if not derivatives:
 
@@ -194,6 +217,7 @@ def make_features(
         "by_pair": by_pair,
         "by_angle": by_angle,
         "block": tables.block,
+        "engine": engine,
     }
     return StoredFeatures(rows, store)
 

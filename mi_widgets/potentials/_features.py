@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from mi_widgets.potentials._rows import Dense
+
 __all__ = ["Features", "Geometry"]
 
 
@@ -80,3 +82,6 @@ class Features(Protocol):
 
     def select(self, frames: Sequence[int]) -> "Features":
         """Some of the frames; what is stored is shared."""
+
+    def dense(self, frame: int) -> Dense:
+        """Derivatives of one frame, dense in the features, for kernel methods."""

@@ -1,4 +1,4 @@
-"""Neighbours of every atom within a cutoff: any cell, periodic along any of its vectors, images of small cells included."""
+"""Neighbours of every atom within a cutoff: any cell, periodic along any of its vectors, with images."""
 
 from functools import cache
 from types import ModuleType
@@ -8,7 +8,7 @@ import numpy as np
 
 from mi_widgets.errors import DataError, MissingDependencyError, ParameterError
 
-__all__ = ["Neighbors", "compiled", "find_neighbors", "resolve_engine"]
+__all__ = ["Neighbors", "compiled", "complete_cell", "find_neighbors", "resolve_engine"]
 
 _MOST_IMAGES = 20_000_000
 
@@ -86,11 +86,11 @@ def find_neighbors(
 def _images(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Atoms inside the cell; atom and displacement of every copy that can be a neighbour, the atoms themselves first."""
+    """Atoms inside the cell; atom and displacement of each copy that can be near, the atoms themselves first."""
     n = len(positions)
     if not pbc.any():
         return positions, np.arange(n, dtype=np.int32), np.zeros((n, 3))
-    vectors, heights = _complete(cell, pbc)
+    vectors, heights = complete_cell(cell, pbc)
     fraction = positions @ np.linalg.inv(vectors)
     inside = fraction - np.where(pbc, np.floor(fraction), 0.0)
     reach = np.where(pbc, cutoff / heights + 1e-9, np.inf)
@@ -108,7 +108,7 @@ def _images(
     return inside @ vectors, parent.astype(np.int32), steps[cells] @ vectors
 
 
-def _complete(cell: np.ndarray, pbc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def complete_cell(cell: np.ndarray, pbc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The cell with unit vectors, at right angles to the others, where it does not repeat; and its heights."""
     if cell.shape != (3, 3) or not np.isfinite(cell).all():
         raise DataError(f"a cell is three rows of three finite numbers (angstrom); got {cell.tolist()}.")

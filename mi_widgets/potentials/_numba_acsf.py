@@ -110,7 +110,7 @@ def _angle(cosine, zeta, sign, power, change):
 
 
 @njit(**OPTIONS)
-def values(start, n_near, other, vector, distance, species, n_species, cutoff, inner, radial, etas, zeta, sign, eta_of,
+def values(start, n_near, other, vector, distance, species, _n_species, cutoff, inner, radial, etas, zeta, sign, eta_of,
            zeta_of, n_narrow, block, out):  # fmt: skip
     """Values of all functions of the atoms of one structure."""
     n2, n4 = radial.shape[0], eta_of.size
@@ -294,7 +294,6 @@ def push(frames, offsets, start, near_start, other, species, by_pair, by_angle, 
                     for b in range(n_species):
                         o = block[t, b]
                         for m in range(n4):
-                            row[o + m] += (
-                                ux * by_angle[near, b, 0, m] + uy * by_angle[near, b, 1, m] + uz * by_angle[near, b, 2, m]
-                            )
+                            row[o + m] += ux * by_angle[near, b, 0, m] + uy * by_angle[near, b, 1, m]
+                            row[o + m] += uz * by_angle[near, b, 2, m]
                     near += 1
