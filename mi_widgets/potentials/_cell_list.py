@@ -1,4 +1,4 @@
-"""List of pairs within a cutoff: compiled, and the same with SciPy where numba is missing."""
+"""List of pairs within a cutoff, each once, compiled: kept over many steps of molecular dynamics."""
 
 from functools import cache
 from types import ModuleType
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mi_widgets.errors import DataError, MissingDependencyError, ParameterError
+from mi_widgets.errors import DataError
 
-__all__ = ["Grid", "PairList", "make_grid", "make_list", "numba_module", "resolve_engine"]
+__all__ = ["Grid", "PairList", "make_grid", "make_list", "numba_module"]
 
 _MOST_IMAGES = 30_000
 
@@ -49,19 +49,6 @@ def numba_module(name: str) -> ModuleType | None:
         return None
 
 
-def resolve_engine(engine: str) -> str:
-    """Name of the engine to use: ``"numba"`` or ``"numpy"``."""
-    if engine not in ("auto", "numba", "numpy"):
-        raise ParameterError(f"unknown engine {engine!r}; write 'auto', 'numba' or 'numpy'.")
-    if engine == "numpy":
-        return "numpy"
-    if numba_module("_numba_pair_list") is None:
-        if engine == "numba":
-            raise MissingDependencyError("engine='numba' needs numba: pip install \"mi-widgets[fast]\".")
-        return "numpy"
-    return "numba"
-
-
 def make_grid(cell: np.ndarray, cutoff: float, n_atoms: int) -> Grid:
     """Bins about half as wide as the cutoff, not many more than atoms."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
@@ -80,13 +67,10 @@ def make_grid(cell: np.ndarray, cutoff: float, n_atoms: int) -> Grid:
     return Grid(n_bins, reach, n_images, np.ascontiguousarray(shifts, dtype=float))
 
 
-def make_list(position: np.ndarray, cell: np.ndarray, grid: Grid, cutoff: float, engine: str) -> PairList:
+def make_list(position: np.ndarray, cell: np.ndarray, grid: Grid, cutoff: float) -> PairList:
     """Pairs of atoms that lie in the cell."""
-    n = len(position)
+    n, module = len(position), numba_module("_numba_pair_list")
     fraction = np.clip(position @ np.linalg.inv(cell), 0.0, np.nextafter(1.0, 0.0))
-    if engine == "numpy":
-        return _scipy_list(position, fraction, cell, grid, cutoff)
-    module = numba_module("_numba_pair_list")
     volume = abs(float(np.linalg.det(cell)))
     room = int(1.4 * n * (n / volume * 4.19 * cutoff**3) / 2) + 1000
     start = np.zeros(n + 1, np.int64)
@@ -98,22 +82,3 @@ def make_list(position: np.ndarray, cell: np.ndarray, grid: Grid, cutoff: float,
         if found <= room:
             return PairList(start, other, image)
         room = int(1.2 * found)
-
-
-def _scipy_list(position: np.ndarray, fraction: np.ndarray, cell: np.ndarray, grid: Grid, cutoff: float) -> PairList:
-    from scipy.spatial import cKDTree
-
-    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    low, high = fraction.min(axis=0) - cutoff / heights, fraction.max(axis=0) + cutoff / heights
-    cells = np.rint(grid.shifts @ np.linalg.inv(cell))
-    moved = fraction[None] + cells[:, None]
-    image, parent = np.nonzero(((moved >= low) & (moved <= high)).all(axis=-1))
-    places = position[parent] + grid.shifts[image]
-    found = cKDTree(position).sparse_distance_matrix(cKDTree(places), cutoff, output_type="ndarray")
-    first, last = found["i"].astype(np.int64), found["j"].astype(np.int64)
-    second, code = parent[last], image[last]
-    keep = (second > first) | ((second == first) & (code > len(grid.shifts) // 2))
-    first, second, code = first[keep], second[keep], code[keep]
-    order = np.lexsort((code, second, first))
-    start = np.searchsorted(first[order], np.arange(len(position) + 1))
-    return PairList(start.astype(np.int64), second[order].astype(np.int32), code[order].astype(np.int16))

@@ -18,10 +18,8 @@ class Waves(NamedTuple):
     index : (n_waves, 3) int
     vector : (n_waves, 3)
         1/angstrom, with the factor 2 pi.
-    weight : (n_waves,)
-        Energy over the square of the structure factor (eV).
-    curve : float
-        1 / (4 alpha**2)
+    weight, slope : (n_waves, 2)
+        Energy over the square of the structure factors of charges and of dispersion, g(k) / V, and -g'(k) / (k V).
     most : (3,) int
         Largest integers.
     """
@@ -29,7 +27,7 @@ class Waves(NamedTuple):
     index: np.ndarray
     vector: np.ndarray
     weight: np.ndarray
-    curve: float
+    slope: np.ndarray
     most: np.ndarray
 
 
@@ -45,33 +43,59 @@ def make_waves(cell: np.ndarray, alpha: float, longest: float) -> Waves:
     square = np.einsum("ij,ij->i", vector, vector)
     index, vector, square = (a[square <= longest**2] for a in (index, vector, square))
     volume = abs(float(np.linalg.det(cell)))
-    weight = 4 * math.pi * COULOMB / volume * np.exp(-square / (4 * alpha**2)) / square
-    return Waves(np.ascontiguousarray(index), np.ascontiguousarray(vector), weight, 1 / (4 * alpha**2), most)
+    coulomb = 4 * math.pi * COULOMB / volume * np.exp(-square / (4 * alpha**2)) / square
+    dispersion, fall = _dispersion(np.sqrt(square), alpha)
+    weight = np.stack([coulomb, dispersion / volume], axis=-1)
+    slope = np.stack([2 * coulomb * (1 / square + 1 / (4 * alpha**2)), fall / volume], axis=-1)
+    return Waves(np.ascontiguousarray(index), np.ascontiguousarray(vector), weight, slope, most)
 
 
-def constant_energy(charge: np.ndarray, alpha: float, volume: float) -> tuple[np.ndarray, float]:
-    """Energy of each charge with its own cloud, and of the uniform background of a charged cell (eV)."""
-    own = -COULOMB * charge**2 * alpha / math.sqrt(math.pi)
+def _dispersion(k: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """g(k) of -1 / r**6, for half of the vectors, and -g'(k) / k (N. Karasawa, W. A. Goddard 1989)."""
+    from scipy.special import erfc
+
+    b = k / (2 * alpha)
+    gauss, tail = np.exp(-(b**2)), math.sqrt(math.pi) * erfc(b)
+    front = -(math.pi**1.5) / 12
+    g = front * (k**3 * tail + 8 * alpha**3 * (0.5 - b**2) * gauss)
+    return g, -front * (3 * k * tail - 6 * alpha * gauss)
+
+
+def constant_energy(
+    charge: np.ndarray, dispersion: np.ndarray, alpha: float, volume: float
+) -> tuple[np.ndarray, float]:
+    """Energy of each atom with its own clouds, and what the waves of length 0 give (eV).
+
+    That is the uniform background of a charged cell, and the mean of the dispersion.
+    """
+    own = -COULOMB * charge**2 * alpha / math.sqrt(math.pi) + dispersion**2 * alpha**6 / 12
     background = -COULOMB * math.pi * float(charge.sum()) ** 2 / (2 * volume * alpha**2)
-    return own, background
+    mean = -(math.pi**1.5) * alpha**3 * float(dispersion.sum()) ** 2 / (6 * volume)
+    return own, background + mean
 
 
 def sum_waves(
-    position: np.ndarray, charge: np.ndarray, waves: Waves, energy: np.ndarray, force: np.ndarray, virial: np.ndarray
+    position: np.ndarray,
+    strengths: np.ndarray,
+    waves: Waves,
+    energy: np.ndarray,
+    force: np.ndarray,
+    virial: np.ndarray,
 ) -> None:
-    """Add the reciprocal part, in blocks that keep memory small."""
-    block = max(1, 2_000_000 // max(1, len(position)))
+    """Add the reciprocal part, in blocks that keep memory small; `strengths` (n, 2) are charges and dispersion."""
+    block = max(1, 1_000_000 // max(1, len(position)))
     for low in range(0, len(waves.weight), block):
         k, weight = waves.vector[low : low + block], waves.weight[low : low + block]
         phase = position @ k.T
-        real, imaginary = charge[:, None] * np.cos(phase), charge[:, None] * np.sin(phase)
-        c, s = weight * real.sum(axis=0), weight * imaginary.sum(axis=0)
-        energy += real @ c + imaginary @ s
-        force += 2 * (imaginary * c - real * s) @ k
-        total = c * real.sum(axis=0) + s * imaginary.sum(axis=0)
-        slope = 2 * total * (1 / np.einsum("ij,ij->i", k, k) + waves.curve)
-        virial[:3] += slope @ k**2 - total.sum()
-        virial[3:] += [slope @ (k[:, a] * k[:, b]) for a, b in ((1, 2), (0, 2), (0, 1))]
+        real, imaginary = np.cos(phase), np.sin(phase)
+        c, s = strengths.T @ real, strengths.T @ imaginary  # (2, n_waves)
+        a, b = strengths @ (weight.T * c), strengths @ (weight.T * s)
+        energy += (real * a + imaginary * b).sum(axis=1)
+        force += 2 * (imaginary * a - real * b) @ k
+        square = c**2 + s**2
+        fall = (waves.slope[low : low + block].T * square).sum(axis=0)
+        virial[:3] += fall @ k**2 - (weight.T * square).sum()
+        virial[3:] += [fall @ (k[:, p] * k[:, q]) for p, q in ((1, 2), (0, 2), (0, 1))]
 
 
 def madelung_energy(position: np.ndarray, charge: np.ndarray, cell: np.ndarray, *, tolerance: float = 1e-12) -> float:
@@ -95,6 +119,7 @@ def madelung_energy(position: np.ndarray, charge: np.ndarray, cell: np.ndarray, 
                 safe = np.where(far, r, 1.0)
                 total += 0.5 * COULOMB * float((np.outer(charge, charge) * np.where(far, erfc(alpha * safe) / safe, 0.0)).sum())
     energy, force, virial = np.zeros(len(charge)), np.zeros((len(charge), 3)), np.zeros(6)
-    sum_waves(position, charge, make_waves(cell, alpha, 2 * alpha * decay), energy, force, virial)
-    own, background = constant_energy(charge, alpha, volume)
+    strengths = np.stack([charge, np.zeros(len(charge))], axis=-1)
+    sum_waves(position, strengths, make_waves(cell, alpha, 2 * alpha * decay), energy, force, virial)
+    own, background = constant_energy(charge, strengths[:, 1], alpha, volume)
     return total + float(energy.sum()) + float(own.sum()) + background

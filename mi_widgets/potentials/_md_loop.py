@@ -93,13 +93,13 @@ class TTAMLoop(Loop):
         super().__init__(np.array(position, dtype=float), np.array(velocity, dtype=float), mass)
         self._engine, self._kind = engine, kind
         self._cell = engine.cell(vectors, kind)
-        self._charge = engine.charges[kind]
+        self._strengths = engine.strengths[kind]
         self._turn = np.zeros(position.shape)
         self._energy, self._virial, self._near = np.empty(len(kind)), np.empty(6), np.empty(len(kind), np.int8)
         self.force = np.zeros(position.shape)
         self._renew()
         self.potential = self._module.forces(
-            self.position, kind, self._charge, self._cell.inverse, self._cell.grid.shifts, self._pairs, self._tables,
+            self.position, kind, self._strengths, self._cell.inverse, self._cell.grid.shifts, self._pairs, self._tables,
             tuple(self._cell.waves), self._cell.constant, self._energy, self.force, self._virial, self._near,
         )  # fmt: skip
 
@@ -121,7 +121,7 @@ class TTAMLoop(Loop):
         self._turn += cells
         self.position -= cells @ self._cell.vectors
         reach = settings.cutoff + settings.skin
-        self._pairs = tuple(make_list(self.position, self._cell.vectors, self._cell.grid, reach, "numba"))
+        self._pairs = tuple(make_list(self.position, self._cell.vectors, self._cell.grid, reach))
         self._listed = self.position.copy()
 
     def unwrapped(self) -> np.ndarray:
@@ -134,7 +134,7 @@ class TTAMLoop(Loop):
         module = self._module
         while done < n:
             done, code = module.advance(
-                done, n, drifted, self.position, self.velocity, self.force, self.mass, self._kind, self._charge,
+                done, n, drifted, self.position, self.velocity, self.force, self.mass, self._kind, self._strengths,
                 self._cell.inverse, self._cell.constant, self._cell.grid.shifts, self._pairs, self._tables,
                 tuple(self._cell.waves), self._listed, 0.5 * self._engine.settings.skin, clock.step,
                 THERMOSTATS[clock.ensemble], clock.keep, self.n_free, thermal, normal, rest, self._hottest(clock),

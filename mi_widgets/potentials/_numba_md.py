@@ -12,11 +12,11 @@ DONE, STALE, EXPLODED = 0, 1, 2
 
 
 @njit(**OPTIONS)
-def forces(position, kind, charge, inverse, shifts, pairs, tables, waves, constant, energy, force, virial, near):
+def forces(position, kind, strengths, inverse, shifts, pairs, tables, waves, constant, energy, force, virial, near):
     """Energy of each atom, forces and virial."""
     start, other, image = pairs
     table, inverse_step, cutoff, guard = tables
-    index, vector, weight, curve, most = waves
+    index, vector, weight, slope, most = waves
     energy[:] = constant
     force[:] = 0.0
     virial[:] = 0.0
@@ -24,7 +24,7 @@ def forces(position, kind, charge, inverse, shifts, pairs, tables, waves, consta
     sum_pairs(
         position, kind, start, other, image, shifts, table, inverse_step, cutoff, guard, energy, force, virial, near
     )  # fmt: skip
-    sum_waves(position, charge, inverse, index, vector, weight, curve, most, energy, force, virial)
+    sum_waves(position, strengths, inverse, index, vector, weight, slope, most, energy, force, virial)
     total = 0.0
     for i in range(energy.size):
         total += energy[i]
@@ -84,7 +84,7 @@ def drift(position, velocity, mass, step, keep, warmth, normal, listed):
 
 @njit(**OPTIONS)
 def advance(
-    first, last, drifted, position, velocity, force, mass, kind, charge, inverse, constant, shifts, pairs, tables,
+    first, last, drifted, position, velocity, force, mass, kind, strengths, inverse, constant, shifts, pairs, tables,
     waves, listed, limit, step, thermostat, keep, n_free, thermal, normal, rest, hottest, energies, energy, virial,
     near,
 ):  # fmt: skip
@@ -104,7 +104,7 @@ def advance(
             if farthest > limit * limit:
                 return s, STALE
         total = forces(
-            position, kind, charge, inverse, shifts, pairs, tables, waves, constant, energy, force, virial, near
+            position, kind, strengths, inverse, shifts, pairs, tables, waves, constant, energy, force, virial, near
         )
         kick(velocity, force, mass, 0.5 * step)
         kinetic = kinetic_energy(velocity, mass)

@@ -74,12 +74,8 @@ def _phases(position, inverse, axis, cosine, sine):
 
 
 @njit(**FAST)
-def sum_waves(position, charge, inverse, index, vector, weight, curve, most, energy, force, virial):
-    """Add the reciprocal part of Ewald's sum.
-
-    `index` (n, 3) are the integers of half of the reciprocal vectors, sorted by the first two, `weight` 8 pi / (V k**2) exp(-k**2 / 4 alpha**2) / 2
-    times Coulomb's constant, `curve` 1 / (4 alpha**2).
-    """
+def sum_waves(position, strengths, inverse, index, vector, weight, slope, most, energy, force, virial):
+    """Add the reciprocal part of Ewald's sums of charges and dispersion (see `_ewald.Waves`)."""
     n = position.shape[0]
     c0, s0 = np.empty((most[0] + 1, n)), np.empty((most[0] + 1, n))
     c1, s1 = np.empty((most[1] + 1, n)), np.empty((most[1] + 1, n))
@@ -87,7 +83,8 @@ def sum_waves(position, charge, inverse, index, vector, weight, curve, most, ene
     _phases(position, inverse, 0, c0, s0)
     _phases(position, inverse, 1, c1, s1)
     _phases(position, inverse, 2, c2, s2)
-    qr, qi, wr, wi = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    q, d = strengths[:, 0].copy(), strengths[:, 1].copy()
+    pr, pi, wr, wi = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     fx, fy, fz, e = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     last0, last1 = -1, 0
     for k in range(index.shape[0]):
@@ -97,35 +94,36 @@ def sum_waves(position, charge, inverse, index, vector, weight, curve, most, ene
             ac, a_s, bc, bs = c0[i0], s0[i0], c1[abs(i1)], s1[abs(i1)]
             sign = 1.0 if i1 >= 0 else -1.0
             for i in range(n):
-                qr[i] = charge[i] * (ac[i] * bc[i] - sign * a_s[i] * bs[i])
-                qi[i] = charge[i] * (a_s[i] * bc[i] + sign * ac[i] * bs[i])
+                pr[i] = ac[i] * bc[i] - sign * a_s[i] * bs[i]
+                pi[i] = a_s[i] * bc[i] + sign * ac[i] * bs[i]
         cc, cs = c2[abs(i2)], s2[abs(i2)]
         sign = 1.0 if i2 >= 0 else -1.0
-        real = imaginary = 0.0
+        qr = qi = dr = di = 0.0
         for i in range(n):
-            a = qr[i] * cc[i] - sign * qi[i] * cs[i]
-            b = qi[i] * cc[i] + sign * qr[i] * cs[i]
+            a = pr[i] * cc[i] - sign * pi[i] * cs[i]
+            b = pi[i] * cc[i] + sign * pr[i] * cs[i]
             wr[i], wi[i] = a, b
-            real += a
-            imaginary += b
-        real, imaginary = real * weight[k], imaginary * weight[k]
+            qr += q[i] * a
+            qi += q[i] * b
+            dr += d[i] * a
+            di += d[i] * b
+        q2, d2 = qr * qr + qi * qi, dr * dr + di * di
+        qr, qi, dr, di = qr * weight[k, 0], qi * weight[k, 0], dr * weight[k, 1], di * weight[k, 1]
         kx, ky, kz = vector[k, 0], vector[k, 1], vector[k, 2]
-        total = 0.0
         for i in range(n):
-            f = 2.0 * (wi[i] * real - wr[i] * imaginary)
-            u = wr[i] * real + wi[i] * imaginary
+            a, b = q[i] * qr + d[i] * dr, q[i] * qi + d[i] * di
+            f = 2.0 * (wi[i] * a - wr[i] * b)
             fx[i] += f * kx
             fy[i] += f * ky
             fz[i] += f * kz
-            e[i] += u
-            total += u
-        slope = 2.0 * total * (1.0 / (kx * kx + ky * ky + kz * kz) + curve)
-        virial[0] += slope * kx * kx - total
-        virial[1] += slope * ky * ky - total
-        virial[2] += slope * kz * kz - total
-        virial[3] += slope * ky * kz
-        virial[4] += slope * kx * kz
-        virial[5] += slope * kx * ky
+            e[i] += wr[i] * a + wi[i] * b
+        total, fall = weight[k, 0] * q2 + weight[k, 1] * d2, slope[k, 0] * q2 + slope[k, 1] * d2
+        virial[0] += fall * kx * kx - total
+        virial[1] += fall * ky * ky - total
+        virial[2] += fall * kz * kz - total
+        virial[3] += fall * ky * kz
+        virial[4] += fall * kx * kz
+        virial[5] += fall * kx * ky
     for i in range(n):
         energy[i] += e[i]
         force[i, 0] += fx[i]

@@ -123,29 +123,22 @@ def switch(r: np.ndarray, on: float, off: float) -> tuple[np.ndarray, np.ndarray
     return 1 - x**3 * (10 - 15 * x + 6 * x**2), -30 * x**2 * (1 - x) ** 2 / (off - on)
 
 
-def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, widths: tuple[float, float]) -> np.ndarray:
+def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, shell: float) -> np.ndarray:
     """U and U' of what is summed over pairs, at n distances from 0 to the cutoff.
 
-    That is the guarded term with charges screened by erfc(alpha r). `widths` are the shells below the cutoff where the
-    short-range terms and the screened charges are switched off.
+    That is the guarded term less what the reciprocal sums hold: charges times erf(alpha r) / r, and dispersion times
+    P(3, (alpha r)**2) / r**6 with the incomplete gamma function P. It is switched off in a shell below the cutoff.
     """
-    from scipy.special import erf, erfc
+    from scipy.special import erf, gammainc
 
     r = np.linspace(0.0, cutoff, n)
     safe = np.maximum(r, 1e-6)
+    x = (alpha * safe) ** 2
     u, du = term.guarded(safe)
-    gauss = 2 * alpha / math.sqrt(math.pi) * np.exp(-((alpha * safe) ** 2))
-    # beyond the guard the bare charges are part of the term, so that the short-range part is what is left of it
-    short, dshort = u - term.charges / safe, du + term.charges / safe**2
-    s, ds = switch(safe, cutoff - widths[0], cutoff)
-    screened, dscreened = erfc(alpha * safe) / safe, -(erfc(alpha * safe) / safe**2 + gauss / safe)
-    c, dc = switch(safe, cutoff - widths[1], cutoff)
-    out = np.empty((n, 2))
-    out[:, 0] = short * s + term.charges * screened * c
-    out[:, 1] = dshort * s + short * ds + term.charges * (dscreened * c + screened * dc)
-    near = safe < 0.5  # 1/r cancels between the two parts: written without it
-    inner = safe[near]
-    out[near, 0] = u[near] - term.charges * erf(alpha * inner) / inner
-    out[near, 1] = du[near] - term.charges * (gauss[near] / inner - erf(alpha * inner) / inner**2)
-    out[r < 1e-3, 1] = du[r < 1e-3]  # the screened charge is flat there
-    return out
+    cloud, part = erf(alpha * safe) / safe, gammainc(3, x) / safe**6
+    u = u - term.charges * cloud + term.dispersion * part
+    du = du - term.charges * (2 * alpha / math.sqrt(math.pi) * np.exp(-x) - cloud) / safe
+    du = du + term.dispersion * (alpha**6 * np.exp(-x) - 6 * part) / safe
+    du[0] = term.guarded(r[:1])[1][0]  # the clouds are flat there
+    s, ds = switch(r, cutoff - shell, cutoff)
+    return np.stack([u * s, du * s + u * ds], axis=-1)
