@@ -167,7 +167,7 @@ def _parity_title(name: str, error: np.ndarray, held: np.ndarray, factor: float,
     there = np.isfinite(error)
 
     def rms(rows: np.ndarray) -> str:
-        return f"{factor * float(np.sqrt((error[rows] ** 2).mean())):.3g}" if rows.any() else "…"
+        return f"{factor * float(np.sqrt((error[rows] ** 2).mean())):.3g}" if rows.any() else "?"
 
     if held.any() and not held.all():
         return f"RMSE held out {rms(there & held)}, learnt {rms(there & ~held)} {unit}"
@@ -189,7 +189,7 @@ def map_values(result: xr.Dataset, color_by: str) -> tuple[np.ndarray, str, list
         flag = result["outside"].values.astype(float) if "outside" in result else np.full(n, np.nan)
         return flag, "training domain", ["inside", "outside"]
     name = "atomic_energy" if color_by == "atomic_energy" else "atomic_energy_stderr"
-    text = "atomic energy - median of the element (eV)" if color_by == "atomic_energy" else "uncertainty (eV)"
+    text = "atomic energy, from its median (eV)" if color_by == "atomic_energy" else "uncertainty (eV)"
     values = result[name].values.astype(float) if name in result else np.full(n, np.nan)
     if color_by == "atomic_energy":  # else only the elements would be told apart
         elements = result["element"].values

@@ -1,3 +1,15 @@
 """Interatomic potentials, given and learnt, and what atoms do in them: melts, glasses, guests."""
 
-__all__: list[str] = []
+from mi_widgets.potentials.environments import (
+    iter_map_environments,
+    map_environments,
+    neighbors_of,
+    split_snapshots,
+)
+
+__all__ = [
+    "iter_map_environments",
+    "map_environments",
+    "neighbors_of",
+    "split_snapshots",
+]

@@ -56,13 +56,21 @@ def group_quantiles(values: np.ndarray, codes: np.ndarray, n_groups: int, levels
     return out
 
 
+def _filled(cell: np.ndarray, periodic: np.ndarray) -> np.ndarray:
+    """The cell with vectors upright on the others where it does not repeat."""
+    out = np.array(cell, dtype=float)
+    n = int(periodic.sum())
+    if n < 3:
+        out[~periodic] = np.linalg.svd(out[periodic])[2][n:] if n else np.eye(3)
+    return out
+
+
 def nearest_images(
     position: np.ndarray, atom: int, cell: np.ndarray, pbc: np.ndarray, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """All atoms and images within `reach` of an atom: numbers of the atoms and vectors to them, near ones first."""
-    volume = abs(np.linalg.det(cell))
-    bad = bool(pbc.any()) and volume < 1e-12
-    periodic = np.zeros(3, dtype=bool) if bad else np.asarray(pbc, dtype=bool)
+    periodic = np.asarray(pbc, dtype=bool) & (np.linalg.norm(cell, axis=1) > 0)
+    cell = _filled(cell, periodic)
     d = position - position[atom]
     spans = [range(1)] * 3
     if periodic.any():

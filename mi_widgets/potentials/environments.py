@@ -147,7 +147,8 @@ def iter_map_environments(
         if potential is not None:
             _fill(found, potential.predict(some), snapshots, frames, inside)
         if frames.stop < n_frames:
-            yield Part(frames.stop, n_frames, _with_errors(base.assign(found)), message="predicting")
+            now = {name: (dims, array.copy(), attrs) for name, (dims, array, attrs) in found.items()}
+            yield Part(frames.stop, n_frames, _with_errors(base.assign(now)), message="predicting")
     ds = _with_errors(base.assign(found))
     yield Part(n_frames, n_frames, _with_map(ds, values, descriptor, n_components, levels))
 
@@ -212,6 +213,8 @@ def neighbors_of(structure: xr.Dataset, atom: Any, cutoff: float | None = None) 
     ------
     LabelError
         It is no structure, or has no such atom.
+    DataError
+        A position is not finite, or the cell is flat where it repeats.
     ParameterError
         The cutoff is no number above zero.
 
@@ -222,7 +225,8 @@ def neighbors_of(structure: xr.Dataset, atom: Any, cutoff: float | None = None) 
     >>> neighbors_of(chain, 0).distance.values
     array([1.6])
     """
-    if not isinstance(structure, xr.Dataset) or {"position", "element"} - set(structure.variables):
+    there = set(structure.variables) | set(structure.dims) if isinstance(structure, xr.Dataset) else set()
+    if {"position", "element", "atom"} - there:
         raise LabelError("neighbors_of needs a structure; write potentials.one_structure(snapshots, frame).")
     if cutoff is not None and (isinstance(cutoff, bool) or not np.isfinite(cutoff) or cutoff <= 0):
         raise ParameterError(f"cutoff must be a distance above zero (angstrom), or None for bonds; got {cutoff!r}.")
@@ -235,6 +239,11 @@ def neighbors_of(structure: xr.Dataset, atom: Any, cutoff: float | None = None) 
     cell = structure["cell"].values.astype(float) if "cell" in structure else np.zeros((3, 3))
     pbc = structure["pbc"].values.astype(bool) if "pbc" in structure else np.zeros(3, dtype=bool)
     elements = structure["element"].values.astype(str)
+    if (
+        not np.isfinite(position).all()
+        or np.linalg.matrix_rank(cell[pbc]) < (np.linalg.norm(cell[pbc], axis=1) > 0).sum()
+    ):
+        raise DataError("neighbors_of: a position is not finite, or the cell is flat where it repeats.")
     at = int(same[0])
     radii = covalent_radii(elements)
     bonds = _BOND_FACTOR * (radii + radii[at])
@@ -297,7 +306,7 @@ def _held(frames: np.ndarray, held_out: Any) -> np.ndarray:
     labels = np.asarray(held_out).ravel()
     unknown = labels[~np.isin(labels, frames)]
     if unknown.size:
-        raise LabelError(f"held_out: there is no frame {unknown[0]!r}; frames are {frames[0]} to {frames[-1]}.")
+        raise LabelError(f"held_out: there is no frame {unknown[0]}; frames are {frames[0]} to {frames[-1]}.")
     return np.isin(frames, labels).astype(np.int8)
 
 

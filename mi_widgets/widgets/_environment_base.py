@@ -10,6 +10,8 @@ import xarray as xr
 from mi_widgets.errors import LabelError, MIWidgetsError, ParameterError
 from mi_widgets.plots._dos_frames import map_limits
 from mi_widgets.plots._potentials_frames import (
+    HELD_COLOR,
+    POINT_COLOR,
     component_texts,
     density_palette,
     map_palette,
@@ -29,6 +31,7 @@ from mi_widgets.widgets._study import Study, beside, row, stack, tabs
 __all__ = ["EnvironmentBase"]
 
 _STRUCTURE_HEIGHT, _PICTURE_HEIGHT, _FEATURE_HEIGHT = 330, 300, 235
+_SETS = [("learnt from", POINT_COLOR), ("held out", HELD_COLOR)]
 
 
 class EnvironmentBase(Study):
@@ -103,7 +106,7 @@ class EnvironmentBase(Study):
         self.map_box: Any = stack("", self.map.view)
         if self.estimator is not None:
             self.map_box = tabs(environments=self.map.view, training=self.training.view)
-        left = ipw.VBox([self.heading, self._go, self.structure.box])
+        left = ipw.VBox([self.heading, self._go, self._play, self.structure.box])
         return ipw.VBox([
             beside(left, ipw.VBox([self.descriptor.view, self.about]), shares=(1.0, 1.15)),
             beside(self.map_box, self.energies.view, self.forces.view, shares=(1.1, 0.95, 0.95)),
@@ -126,12 +129,29 @@ class EnvironmentBase(Study):
         uncertain = ipw.Button(description="Least certain", layout={"width": "auto"},
                                tooltip="Go to the atom whose energy is least certain, among all frames")  # fmt: skip
         uncertain.on_click(self.guard(lambda _: self._to_least_certain()))
+        last = self.index.frames.size - 1
+        self.player = ipw.Play(min=0, max=last, value=0, interval=150, layout={"width": "auto"})
+        self.slider = ipw.IntSlider(min=0, max=last, value=0, readout=False, layout={"width": "220px"}, tooltip="Frame")
+        self._play_link = ipw.jslink((self.player, "value"), (self.slider, "value"))
+        self.slider.observe(self.guard(self._slid), "value")
+        self._play = row(self.player, self.slider)
         self._go = row(ipw.Label("frame"), back, self.frame_field, forth, ipw.Label("atom"), self.atom_field, uncertain)
         self._go.layout.align_items = "center"
+        self._player_shown()
+
+    def _player_shown(self) -> None:
+        """A player of our own where that of the viewer is not shown, or has not all frames."""
+        wanted = self.index.frames.size > 1 and (self.params["flat"] or int(self.index.group.max()) > 0)
+        self._play.layout.display = None if wanted else "none"
+
+    def _slid(self, change: Any) -> None:
+        if not self.quiet:
+            self._go_to(self.index.frames[int(change["new"])].item())
 
     def close(self) -> None:
         """Stop what runs and remove the widget and all its parts from every page."""
-        for part in (getattr(self, "structure", None), getattr(getattr(self, "training", None), "view", None)):
+        training = getattr(getattr(self, "training", None), "view", None)
+        for part in (getattr(self, "structure", None), training, getattr(self, "_play_link", None)):
             if part is not None:
                 part.close()
         super().close()
@@ -203,6 +223,7 @@ class EnvironmentBase(Study):
         with self.quiet:
             self.frame_field.value = str(self.frame)
             self.atom_field.value = "" if self.atom is None else str(self.atom)
+            self.slider.value = self.index.place(self.frame)
 
     # ---- drawing -------------------------------------------------------------------------------------------
 
@@ -210,6 +231,7 @@ class EnvironmentBase(Study):
         names = set(changed)
         if "flat" in names:
             self.structure.flatten(self.params["flat"])
+            self._player_shown()
         if names & {"color_by", "map_of"}:
             self._draw_map()
         if "show_errors" in names:
@@ -243,6 +265,7 @@ class EnvironmentBase(Study):
                 data.reference, data.y(errors), xlim, ylim, (data.labels[0], data.labels[2 if errors else 1]),
                 data.title, None, density_palette(), outside=data.outside, held=data.held_out,
                 bar=data.y_stderr(errors), diagonal=None if not data.reference.size else not errors,
+                legend=_SETS if quantity == "energy" and data.held_out.any() else (),
             ))  # fmt: skip
 
     def _draw_map(self) -> None:
@@ -265,10 +288,11 @@ class EnvironmentBase(Study):
         there = xr.DataArray(values[np.isfinite(x)])
         limits = (-0.5, len(names) - 0.5) if names else color_limits(there)
         outside = result["outside"].values != 0 if "outside" in result else np.zeros(0, dtype=bool)
-        title = f"Environments{'' if of is None else f' of {of}'}: near ones are alike"
+        title = "Environments: near ones are alike" if of is None else f"Environments of {of}"
         self.map.show(Cloud(
             x, y, xlim, ylim, component_texts(result, of), title, values, map_palette(by, names), limits, names, text,
             outside=outside, largest=by == "outside",
+            legend=list(zip(names, map_palette(by, names), strict=False))[: 1 if by == "outside" else None],
         ))  # fmt: skip
 
     def _draw_selection(self) -> None:

@@ -12,7 +12,7 @@ from bokeh.events import RangesUpdate, Reset, Tap
 from bokeh.models import BoxZoomTool, ColorBar, HoverTool, PanTool, ResetTool, WheelZoomTool
 from bokeh.models.annotations import Legend, LegendItem, Span
 from bokeh.models.mappers import LinearColorMapper
-from bokeh.models.tickers import FixedTicker
+from bokeh.models.tickers import BasicTicker, FixedTicker
 
 from mi_widgets.plots._potentials_frames import (
     OUTSIDE_COLOR,
@@ -64,7 +64,9 @@ class Cloud:
     color : str
         Of dots without values.
     held : (n,) bool
-        Drawn as diamonds of another colour; empty for none.
+        Drawn in another colour; empty for none.
+    legend : list of (str, str)
+        Texts and colours.
     diagonal : bool or None
         Line of equal values; False: line at zero; None: no line.
     largest : bool
@@ -89,6 +91,7 @@ class Cloud:
     held_color: str = "#e69f00"
     diagonal: bool | None = None
     largest: bool = False
+    legend: Sequence[tuple[str, str]] = ()
 
 
 class CloudPanel:
@@ -155,15 +158,14 @@ class CloudPanel:
         c = self.cloud
         low, high = c.limits
         self._mapper.update(palette=list(c.palette), low=low, high=high if high > low else low + 1e-9)
-        if self._bar is None:
-            return
-        self._bar.update(visible=c.values is not None and not c.names, title=plain(c.text))
-        for k, (item, dot) in enumerate(zip(self._items, self._keys, strict=True)):
-            there = k < len(c.names)
-            item.update(visible=there, label={"value": plain(c.names[k]) if there else ""})
+        for k, (item, dot) in enumerate(zip(self._items, self._keys, strict=False)):
+            there = k < len(c.legend)
+            item.update(visible=there, label={"value": plain(c.legend[k][0]) if there else ""})
             if there:
-                dot.glyph.fill_color = c.palette[k]
-        self._legend.visible = bool(c.names)
+                dot.glyph.fill_color = c.legend[k][1]
+        self._items[-1].visible = bool(c.outside.any())
+        if self._bar is not None:
+            self._bar.update(visible=c.values is not None and not c.names, title=plain(c.text))
 
     def _draw(self, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
         """Points within these ends: dots where they are few, else an image of all."""
@@ -229,12 +231,14 @@ class CloudPanel:
         for label, renderer in layers.items():
             view.add(label, figure, renderer)
         self._bar: ColorBar | None = None
+        self._keys = [figure.scatter("x", "y", size=7, line_color=None, fill_color="#3a6ea5",
+                                     source={"x": empty, "y": empty}) for _ in range(_MOST_NAMES)]  # fmt: skip
+        self._items = [LegendItem(label="", renderers=[key], visible=False) for key in self._keys]
+        self._items.append(
+            LegendItem(label="outside the training domain", renderers=[layers["outside"]], visible=False)
+        )
+        figure.add_layout(_legend(self._items), "above")
         if self._scale:
-            self._keys = [figure.scatter("x", "y", size=9, marker="square", line_color=None, fill_color="#3a6ea5",
-                                         source={"x": empty, "y": empty}) for _ in range(_MOST_NAMES)]  # fmt: skip
-            self._items = [LegendItem(label="", renderers=[key], visible=False) for key in self._keys]
-            self._legend = _legend([*self._items, LegendItem(label="outside", renderers=[layers["outside"]])])
-            figure.add_layout(self._legend, "above")
             self._bar = ColorBar(color_mapper=self._mapper, width=12, bar_line_color=None, title_text_font_size="12px",
                                  title_text_font_style="normal", padding=6, major_label_text_font_size="11px",
                                  title_standoff=6)  # fmt: skip
@@ -243,6 +247,8 @@ class CloudPanel:
         figure.tools = [box, PanTool(), WheelZoomTool(), ResetTool()]
         figure.toolbar.update(active_drag=box, active_scroll=None, active_tap=None, logo=None)
         figure.toolbar_location = "right"
+        figure.xaxis[0].ticker = BasicTicker(desired_num_ticks=5)
+        figure.title.text_font_size = "12px"
         figure.update(min_border_left=72, min_border_bottom=52)
         figure.on_event(Tap, self._tapped)
         figure.on_event(RangesUpdate, self._zoomed)

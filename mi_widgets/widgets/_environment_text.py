@@ -63,7 +63,9 @@ def atom_text(
         bad = bool(result["outside"].values[environment])
         kind, text = ("failed", "outside the training domain") if bad else ("done", "inside the training domain")
         chip = f'<span class="mi-chip mi-chip-{kind}">{text}</span>'
-    body = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    body = "".join(
+        f'<tr><th>{html.escape(a)}</th><td style="text-align: left">{html.escape(b)}</td></tr>' for a, b in rows
+    )
     remark = f'<div class="mi-table-note">{html.escape(REMARK)}</div>' if result is not None and rows else ""
     return (
         f'<span class="mi-heading">{html.escape(name)}</span>{chip}'
