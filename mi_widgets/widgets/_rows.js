@@ -62,7 +62,7 @@ export default {
         }
         if (i === nameAt) {
           cell.classList.add("mi-rows-rename");
-          cell.title = "Double-click to change the name";
+          cell.title = columns[nameAt].edit ?? "Double-click to change the name";
           cell.ondblclick = () => edit(cell, row);
         }
         tr.append(cell);

@@ -19,7 +19,7 @@ class RowTable(anywidget.AnyWidget):
     Parameters
     ----------
     columns : sequence of dict
-        ``title``; ``tip``; ``left`` aligns text; ``name`` marks the column that can be changed.
+        ``title``; ``tip``; ``left`` aligns text; ``name`` marks the column that can be changed, and ``edit`` says how.
     on_pick : callable
         Called with the number of a row and whether it is added to those chosen before.
     on_rename : callable, optional
