@@ -117,7 +117,11 @@ def madelung_energy(position: np.ndarray, charge: np.ndarray, cell: np.ndarray, 
                 r = np.linalg.norm(vector + np.array([x, y, z]) @ cell, axis=-1)
                 far = r > 1e-9
                 safe = np.where(far, r, 1.0)
-                total += 0.5 * COULOMB * float((np.outer(charge, charge) * np.where(far, erfc(alpha * safe) / safe, 0.0)).sum())
+                total += (
+                    0.5
+                    * COULOMB
+                    * float((np.outer(charge, charge) * np.where(far, erfc(alpha * safe) / safe, 0.0)).sum())
+                )
     energy, force, virial = np.zeros(len(charge)), np.zeros((len(charge), 3)), np.zeros(6)
     strengths = np.stack([charge, np.zeros(len(charge))], axis=-1)
     sum_waves(position, strengths, make_waves(cell, alpha, 2 * alpha * decay), energy, force, virial)

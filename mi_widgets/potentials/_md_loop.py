@@ -56,8 +56,13 @@ class Loop:
     position: np.ndarray
     velocity: np.ndarray
     mass: np.ndarray
+    rng: np.random.Generator
     force: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
     potential: float = math.nan
+
+    def __post_init__(self) -> None:
+        # streams of their own, so that numbers do not depend on how many steps are made at once
+        self._normals, self._rests = self.rng.spawn(2)
 
     @property
     def n_free(self) -> int:
@@ -68,15 +73,15 @@ class Loop:
         """Positions without jumps."""
         return self.position.copy()
 
-    def run(self, thermal: np.ndarray, clock: Clock, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    def run(self, thermal: np.ndarray, clock: Clock) -> tuple[np.ndarray, bool]:
         """Make one step for each k_B T (eV); potential and kinetic energy of those done, and whether it went well."""
         raise NotImplementedError
 
-    def _noise(self, n: int, clock: Clock, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _noise(self, n: int, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
         if clock.ensemble == "langevin":
-            return rng.standard_normal((n, 3 * len(self.mass))), np.zeros(n)
+            return self._normals.standard_normal((n, 3 * len(self.mass))), np.zeros(n)
         if clock.ensemble == "nvt":
-            return rng.standard_normal((n, 1)), rng.chisquare(max(1, self.n_free - 1), n)
+            return self._normals.standard_normal((n, 1)), self._rests.chisquare(max(1, self.n_free - 1), n)
         return np.zeros((n, 1)), np.zeros(n)
 
     def _hottest(self, clock: Clock) -> float:
@@ -88,9 +93,9 @@ class TTAMLoop(Loop):
 
     def __init__(
         self, engine: Engine, position: np.ndarray, velocity: np.ndarray, mass: np.ndarray, vectors: np.ndarray,
-        kind: np.ndarray,
+        kind: np.ndarray, rng: np.random.Generator,
     ) -> None:  # fmt: skip
-        super().__init__(np.array(position, dtype=float), np.array(velocity, dtype=float), mass)
+        super().__init__(np.array(position, dtype=float), np.array(velocity, dtype=float), mass, rng)
         self._engine, self._kind = engine, kind
         self._cell = engine.cell(vectors, kind)
         self._strengths = engine.strengths[kind]
@@ -127,9 +132,9 @@ class TTAMLoop(Loop):
     def unwrapped(self) -> np.ndarray:
         return np.asarray(self.position + self._turn @ self._cell.vectors)
 
-    def run(self, thermal: np.ndarray, clock: Clock, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    def run(self, thermal: np.ndarray, clock: Clock) -> tuple[np.ndarray, bool]:
         n, done, code, drifted = len(thermal), 0, 1, False
-        normal, rest = self._noise(n, clock, rng)
+        normal, rest = self._noise(n, clock)
         energies = np.full((n, 2), np.nan)
         module = self._module
         while done < n:
@@ -159,14 +164,15 @@ class PlainLoop(Loop):
         position: np.ndarray,
         velocity: np.ndarray,
         mass: np.ndarray,
+        rng: np.random.Generator,
     ) -> None:
-        super().__init__(np.array(position, dtype=float), np.array(velocity, dtype=float), mass)
-        self._forces = forces
+        super().__init__(np.array(position, dtype=float), np.array(velocity, dtype=float), mass, rng)
+        self.forces = forces
         self.potential, self.force = forces(self.position)
 
-    def run(self, thermal: np.ndarray, clock: Clock, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    def run(self, thermal: np.ndarray, clock: Clock) -> tuple[np.ndarray, bool]:
         n, keep, mass = len(thermal), clock.keep, self.mass[:, None]
-        normal, rest = self._noise(n, clock, rng)
+        normal, rest = self._noise(n, clock)
         energies = np.full((n, 2), np.nan)
         for s in range(n):
             self.velocity += 0.5 * clock.step * self.force / mass
@@ -177,7 +183,7 @@ class PlainLoop(Loop):
             self.position += 0.5 * clock.step * self.velocity
             if not np.isfinite(self.position).all():
                 return energies[:s], False
-            self.potential, self.force = self._forces(self.position)
+            self.potential, self.force = self.forces(self.position)
             self.velocity += 0.5 * clock.step * self.force / mass
             kinetic = kinetic_energy(self.velocity, self.mass)
             if clock.ensemble == "nvt" and kinetic > 0:

@@ -9,7 +9,9 @@ FAST = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": True}
 
 
 @njit(**FAST)
-def sum_pairs(position, kind, start, other, image, shifts, table, inverse_step, cutoff, guard, energy, force, virial, near):
+def sum_pairs(
+    position, kind, start, other, image, shifts, table, inverse_step, cutoff, guard, energy, force, virial, near
+):
     """Add the pair terms; `near` is set for atoms with a neighbour within the guard, 2 where two coincide."""
     square, n_table, step = cutoff * cutoff, table.shape[1], 1.0 / inverse_step
     xx = yy = zz = yz = xz = xy = 0.0

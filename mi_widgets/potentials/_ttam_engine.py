@@ -1,11 +1,13 @@
 """Energy, forces and virial of TTAM for arrays: tables, Ewald's sum, and a list of pairs that is kept while it holds."""
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from mi_widgets.errors import DataError
 from mi_widgets.potentials._cell_list import Grid, PairList, make_grid, make_list, numba_module
 from mi_widgets.potentials._ewald import Waves, constant_energy, make_waves, sum_waves
 from mi_widgets.potentials._neighbors import find_neighbors
@@ -96,12 +98,24 @@ class Engine:
         self._kind, self._list = kind.copy(), None
         return self._cell
 
-    def evaluate(self, position: np.ndarray, vectors: np.ndarray, kind: np.ndarray) -> Forces:
-        """Find energy, forces and virial; atoms may lie anywhere."""
+    def fresh(self) -> "Engine":
+        """The same tables without cell and list, for another thread or structure."""
+        other = copy.copy(self)
+        other._cell = other._list = None  # noqa: SLF001
+        return other
+
+    def evaluate(self, position: np.ndarray, vectors: np.ndarray, kind: np.ndarray, *, who: str = "TTAM") -> Forces:
+        """Find energy, forces and virial; atoms may lie anywhere, but no two in one place."""
         cell, n = self.cell(vectors, kind), len(position)
         out = Forces(cell.constant.copy(), np.zeros((n, 3)), np.zeros(6), np.zeros(n, np.int8))
         out.virial[:3] += cell.pressure
         (self._compiled if self.name == "numba" else self._plain)(position, kind, cell, out)
+        if (out.near == 2).any():
+            where = np.flatnonzero(out.near == 2)
+            raise DataError(
+                f"{who}: atoms {', '.join(map(str, where[:6].tolist()))} lie in one place, where no force is defined. "
+                "Take the copies out."
+            )
         return out
 
     def _pairs(self, position: np.ndarray, cell: Cell) -> tuple[np.ndarray, PairList]:
