@@ -42,8 +42,8 @@ def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     except Exception as error:  # damaged text can end in any exception inside ASE
         raise FileFormatError(
             f"{file.name} cannot be read as extended XYZ: {str(error)[:300] or type(error).__name__}. Each frame is "
-            "the number of atoms, a comment line with Lattice=, Properties= and energy=, and a line for each atom. Other "
-            "formats: snapshots_from_ase(ase.io.read(path, ':'))."
+            "the number of atoms, a comment line with Lattice=, Properties= and energy=, and a line for each atom. "
+            "Other formats: snapshots_from_ase(ase.io.read(path, ':'))."
         ) from error
     if not images:
         raise FileFormatError(f"{file.name} holds no frame.")
