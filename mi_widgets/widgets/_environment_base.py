@@ -347,5 +347,3 @@ class EnvironmentBase(Study):
         if isinstance(part.result, xr.Dataset):
             self._unseen = False
             super()._take(part)
-        elif part.result is not None:
-            self.potential, self._unseen = part.result, True
