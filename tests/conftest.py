@@ -1,8 +1,10 @@
 """Order and options shared by all tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import warm_kernels as kernels
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +27,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if {"browser", "slow"} & item.keywords.keys():
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("slow" in item.keywords))
+
+
+@pytest.fixture(scope="session")
+def warm_kernels() -> Iterator[Path]:
+    """A data folder of Jupyter with the kernel ``warm``, for which the common imports are made already."""
+    with kernels.warm_kernels() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import chromium as browser_finder
 import pytest
-from harness import CHROMIUM_ARGS, PROBE, Server, jupyter_server
+from harness import CHROMIUM_ARGS, PROBE, Server, end_kernels, jupyter_server
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 SCREENSHOTS = Path(__file__).parents[1] / "_screenshots"
@@ -32,9 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def lab(tmp_path_factory: pytest.TempPathFactory, warm_kernels: Path) -> Iterator[Server]:
     """JupyterLab on loopback with its own root and configuration; `lab.root` is where notebooks are put."""
-    with jupyter_server(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")) as server:
+    root, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+    with jupyter_server(root, home, warm_kernels) as server:
         yield server
 
 
@@ -96,6 +97,8 @@ def page(chromium: Browser, page_errors: list[str], request: pytest.FixtureReque
     SCREENSHOTS.mkdir(exist_ok=True)
     shown.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
+    if "lab" in request.fixturenames:  # every door is its server
+        end_kernels(request.getfixturevalue("lab"))
     assert not page_errors, "the page complained:\n" + "\n".join(page_errors)
 
 

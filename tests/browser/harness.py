@@ -1,5 +1,6 @@
 """Drive a notebook in a real page: servers, run all, canvases by number, time from an event to the changed frame."""
 
+import json
 import os
 import secrets
 import signal
@@ -11,13 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
 from playwright.sync_api import Page
+from warm_kernels import WARM
 
 CHROMIUM_ARGS = [
     "--disable-quic",
@@ -161,8 +163,11 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds
 
 
 @contextmanager
-def jupyter_server(root: Path, home: Path) -> Iterator[Server]:
-    """A server on loopback with a free port and a token; JupyterLab, Notebook 7 and Voila are its three doors."""
+def jupyter_server(root: Path, home: Path, kernels: Path) -> Iterator[Server]:
+    """A server on loopback with a free port and a token; JupyterLab, Notebook 7 and Voila are its three doors.
+
+    `kernels` is a data folder with more kernels than ``python3``.
+    """
     port, token, log = free_port(), secrets.token_hex(16), home / "server.log"
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
@@ -171,16 +176,28 @@ def jupyter_server(root: Path, home: Path) -> Iterator[Server]:
         *("--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
-    with stopped_at_exit(command, private_environment(home), log) as process:
+    variables = private_environment(home) | {"JUPYTER_PATH": str(kernels)}
+    with stopped_at_exit(command, variables, log) as process:
         base = f"http://127.0.0.1:{port}"
         wait_until_up(f"{base}/api/status?token={token}", process, log)
         yield Server(base, token, root, log)
 
 
+def end_kernels(server: Server) -> None:
+    """End every kernel of the server, so that none works or holds memory beside the next test."""
+    api = f"{server.base}/api/kernels"
+    with urllib.request.urlopen(f"{api}?token={server.token}", timeout=10) as answer:
+        found = json.load(answer)
+    for kernel in found:
+        address = f"{api}/{kernel['id']}?token={server.token}"
+        with suppress(urllib.error.HTTPError):  # it has just ended by itself
+            urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=30).close()
+
+
 def write_notebook(server: Server, name: str, *cells: str) -> str:
     """Write code cells as ``name.ipynb`` where the server finds it; the file name is returned."""
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(c).strip()) for c in cells])
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nb.metadata["kernelspec"] = {"name": WARM, "display_name": "Python 3"}
     nbformat.write(nb, server.root / f"{name}.ipynb")
     return f"{name}.ipynb"
 
