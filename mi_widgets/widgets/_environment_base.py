@@ -120,7 +120,7 @@ class EnvironmentBase(Study):
         )
         back, forth = (
             ipw.Button(description=text, tooltip=tip, layout={"width": "auto", "min_width": "28px"})
-            for text, tip in (("‹", "One frame back"), ("›", "One frame forth"))
+            for text, tip in (("‹", "The frame before"), ("›", "The frame after"))
         )
         back.on_click(self.guard(lambda _: self._step(-1)))
         forth.on_click(self.guard(lambda _: self._step(1)))
@@ -137,6 +137,7 @@ class EnvironmentBase(Study):
         self._play = row(self.player, self.slider)
         self._go = row(ipw.Label("frame"), back, self.frame_field, forth, ipw.Label("atom"), self.atom_field, uncertain)
         self._go.layout.align_items = "center"
+        self._go.add_class("mi-go")
         self._player_shown()
 
     def _player_shown(self) -> None:

@@ -120,6 +120,7 @@ class CloudPanel:
         frame = axes_frame(("x", "y"), (0.0, 1.0), (0.0, 1.0), height=height)
         self.view = make_view(name, hv.Overlay([frame]).opts(backend="bokeh", show_legend=False), self._wire)
         self.view.add_class("mi-cloud")
+        self.view.add_class(f"mi-{name}")
 
     def show(self, cloud: Cloud) -> None:
         """Draw another cloud."""
