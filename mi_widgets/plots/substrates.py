@@ -102,7 +102,7 @@ def _apart(x: np.ndarray, y: np.ndarray, score: np.ndarray) -> list[int]:
     """Points whose names do not cover one another, those of low scores first."""
     kept: list[int] = []
     for i in np.argsort(score).tolist():
-        if all(abs(x[i] - x[k]) > 0.22 or abs(y[i] - y[k]) > 0.05 for k in kept):
+        if all(abs(x[i] - x[k]) > 0.17 or abs(y[i] - y[k]) > 0.05 for k in kept):
             kept.append(i)
     return kept
 

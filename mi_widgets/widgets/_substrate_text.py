@@ -107,9 +107,8 @@ def about_coincidence(film: str, match: xr.Dataset | None, n_atoms: int, line: p
     strain = f"{both[0]:+.2f} %" if same else f"{both[0]:+.2f} % and {both[1]:+.2f} %"
     source = ""
     if line is not None and str(line.get("source") or line.get("note") or ""):
-        said = str(line.get("source") or "no reference")
-        more = f" ({line.get('note')})" if str(line.get("note") or "") else ""
-        source = f"<br>a = {number(line['a'], '.5g')} Å of {name}: {html.escape(said + more)}"
+        said = "; ".join(str(line.get(k)) for k in ("source", "note") if str(line.get(k) or ""))
+        source = f"<br>a = {number(line['a'], '.5g')} Å of {name}: {html.escape(said)}"
     return (
         f'<div class="mi-hint"><b>{html.escape(film)} on {name}</b>: strain {strain}, turned by '
         f"{float(match['angle']):.1f}°, {int(match['n_film'])} cells on {int(match['n_substrate'])}, "

@@ -212,9 +212,11 @@ class SubstrateExplorer(Study):
         return f"{n} substrate{'s' * (n != 1)} screened"
 
     def _draw_result(self) -> None:
+        if self.worker.running:
+            return  # all is drawn when all substrates are there: a row may be being typed in
         self._draw_tables()
-        if self.worker.running or self.result is None:
-            return  # pictures are drawn when all substrates are there
+        if self.result is None:
+            return
         film = html.escape(self._computed_film())
         self._conclusion.value = f'<div class="mi-hint">{film}: {html.escape(self.result.attrs["conclusion"])}</div>'
         self.coincidences.show(plot_coincidences(self.result))
