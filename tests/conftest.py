@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import warm_kernels as kernels
@@ -27,6 +28,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if {"browser", "slow"} & item.keywords.keys():
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("slow" in item.keywords))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files stay together, for what their tests share; notebooks and pages share nothing and go to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", maxsplit=1)[0]
+            folder = file.rpartition("/")[0]
+            if folder == "tests/install":
+                return folder  # one environment for all of them
+            return nodeid if folder in ("tests/notebooks", "tests/browser") else file
+
+        def _reschedule(self, node: Any) -> None:
+            # a test begins when the next one is known; more than that one is not kept from the others
+            if node.shutting_down or not self.workqueue or self._pending_of(self.assigned_work[node]) < 2:
+                super()._reschedule(node)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
