@@ -26,14 +26,14 @@ from mi_widgets.plots._potentials_frames import (
 )
 from mi_widgets.plots._style import PEAK_COLORS, plain
 
-__all__ = ["plot_descriptor", "plot_environments", "plot_parity", "plot_training"]
+__all__ = ["plot_descriptor", "plot_environments", "plot_predictions", "plot_training"]
 
 _DRAWN: dict[str, Any] = {"backend": "bokeh", "apply_ranges": False}
 _MOST_POINTS = 3000  # more are drawn as a density
 _CELLS = (120, 160)
 
 
-def plot_parity(
+def plot_predictions(
     result: xr.Dataset, quantity: str = "energy", *, errors: bool = False, title: str = "", height: int = 320
 ) -> hv.Overlay:
     """Draw predicted against reference energies or forces, with their root mean square error in the title.
@@ -69,10 +69,10 @@ def plot_parity(
     >>> import numpy as np
     >>> one = xr.Dataset({"energy": ("frame", [-2.0, -4.1]), "reference_energy": ("frame", [-2.0, -4.0]),
     ...                   "n_atoms": ("frame", [1, 2])}, {"frame": [0, 1], "frame_of": ("environment", [0, 1, 1])})
-    >>> [e.label for e in plot_parity(one)]
+    >>> [e.label for e in plot_predictions(one)]
     ['frame', 'line', 'bars', 'points', 'held out', 'outside']
     """
-    _require(result, "plot_parity", "n_atoms")
+    _require(result, "plot_predictions", "n_atoms")
     data = parity_data(result, quantity)
     xlim, ylim = data.limits(errors)
     x, y, bar = data.reference, data.y(errors), data.y_stderr(errors)

@@ -122,6 +122,13 @@ def iter_map_environments(
     ------
     LabelError, DataError, ParameterError
         As for `map_environments`.
+
+    Examples
+    --------
+    >>> from mi_widgets.potentials import SymmetryFunctions, label_snapshots
+    >>> one = label_snapshots([[[0.0, 0.0, 0.0], [0.0, 0.0, 1.6]]], ["Si", "O"], [-1.0], cell=np.zeros((3, 3)), pbc=False)
+    >>> [part.done for part in iter_map_environments(one, descriptor=SymmetryFunctions())]
+    [1]
     """
     starts, levels = _checked(snapshots, n_components, quantiles)
     descriptor = descriptor if descriptor is not None else getattr(potential, "descriptor", None)

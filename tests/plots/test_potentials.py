@@ -9,7 +9,7 @@ import xarray as xr
 
 from mi_widgets.errors import LabelError, ParameterError
 from mi_widgets.plots import _potentials_frames as frames
-from mi_widgets.plots.potentials import plot_descriptor, plot_environments, plot_parity, plot_training
+from mi_widgets.plots.potentials import plot_descriptor, plot_environments, plot_predictions, plot_training
 from mi_widgets.potentials import map_environments
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
@@ -26,7 +26,7 @@ def part(picture: object, label: str) -> xr.Dataset:
 
 
 def test_parity_has_the_errors(result: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    energies = plot_parity(result)
+    energies = plot_predictions(result)
     assert part(energies, "held out").dimension_values("x").tolist() == (
         (result.reference_energy.values[[3, 7]] / 12).tolist()
     )
@@ -36,9 +36,9 @@ def test_parity_has_the_errors(result: xr.Dataset, monkeypatch: pytest.MonkeyPat
     assert data.title == "RMSE held out 8.33, learnt 8.33 meV/atom"
     assert frames.parity_data(result.drop_vars("held_out"), "energy").title == "Energies: RMSE 8.33 meV/atom"
     np.testing.assert_allclose(data.y(True), 100 / 12)
-    assert len(part(plot_parity(result, "force", errors=True), "points").data) == 3 * 120
+    assert len(part(plot_predictions(result, "force", errors=True), "points").data) == 3 * 120
     monkeypatch.setattr("mi_widgets.plots.potentials._MOST_POINTS", 100)
-    density = part(plot_parity(result, "force"), "density")
+    density = part(plot_predictions(result, "force"), "density")
     cells = density.dimension_values("count")
     assert (10.0 ** cells[np.isfinite(cells)].astype(float)).sum() == pytest.approx(3 * 144, rel=1e-4)
 
@@ -82,9 +82,9 @@ def test_groups_of_features_by_their_first_words() -> None:
 
 def test_bad_input(result: xr.Dataset) -> None:
     with pytest.raises(LabelError, match="map_environments"):
-        plot_parity(result.drop_vars("n_atoms"))
+        plot_predictions(result.drop_vars("n_atoms"))
     with pytest.raises(ParameterError, match="quantity"):
-        plot_parity(result, "stress")
+        plot_predictions(result, "stress")
     with pytest.raises(ParameterError, match="color_by"):
         plot_environments(result, "charge")
     with pytest.raises(ParameterError, match="no element"):
