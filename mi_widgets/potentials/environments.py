@@ -125,8 +125,10 @@ def iter_map_environments(
 
     Examples
     --------
-    >>> from mi_widgets.potentials import SymmetryFunctions, label_snapshots
-    >>> one = label_snapshots([[[0.0, 0.0, 0.0], [0.0, 0.0, 1.6]]], ["Si", "O"], [-1.0], cell=np.zeros((3, 3)), pbc=False)
+    >>> from mi_widgets.potentials.descriptors import SymmetryFunctions
+    >>> from mi_widgets.potentials.snapshots import label_snapshots
+    >>> position = [[[0.0, 0.0, 0.0], [0.0, 0.0, 1.6]]]
+    >>> one = label_snapshots(position, ["Si", "O"], [-1.0], cell=np.zeros((3, 3)), pbc=False)
     >>> [part.done for part in iter_map_environments(one, descriptor=SymmetryFunctions())]
     [1]
     """
