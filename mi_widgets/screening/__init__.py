@@ -4,13 +4,8 @@ from mi_widgets.screening.compare import YIELD_MODELS, compare_yield_models, ite
 from mi_widgets.screening.exhaustive import exhaustive_search, iter_exhaustive_search, predict_subset
 from mi_widgets.screening.expressions import iter_search_expressions, search_expressions
 from mi_widgets.screening.nested import nested_error
-from mi_widgets.screening.perovskites import (
-    compare_descriptors,
-    fit_descriptor,
-    label_compounds,
-    predict_perovskites,
-    tolerance_factors,
-)
+from mi_widgets.screening.perovskite_fit import fit_descriptor, predict_perovskites
+from mi_widgets.screening.perovskites import compare_descriptors, label_compounds, tolerance_factors
 from mi_widgets.screening.screen import iter_screen_substrates, screen_substrates
 from mi_widgets.screening.substrates import build_stack, match_lattices, rank_substrates
 from mi_widgets.screening.table import check_substrates, edit_substrates

@@ -47,8 +47,10 @@ def columns_of(ds: Any, who: str) -> Columns:
             f"screening.label_compounds(...) or ds.rename({{'old': {missing[0]!r}}})."
         )
     if "anion" not in ds.variables:
-        raise LabelError(f"{who} needs the name of the anion of each compound: ds = ds.assign_coords(anion=('candidate', "
-                         "['O', 'F', ...])).")  # fmt: skip
+        raise LabelError(
+            f"{who} needs the name of the anion of each compound: "
+            "ds = ds.assign_coords(anion=('candidate', ['O', 'F', ...]))."
+        )
     dims = ds["r_a"].dims
     if len(dims) != 1 or any(ds[n].dims != dims for n in (*RADII, "n_a", "anion")):
         raise LabelError(f"{who}: radii, charge and anion must be along one dimension; r_a has {dims}.")
@@ -57,7 +59,8 @@ def columns_of(ds: Any, who: str) -> Columns:
     if not radii[0].size:
         raise DataError(f"{who} got no compound; give some.")
     anion = ds["anion"].values.astype(str)
-    return Columns(*radii, n_a, anion, status_of(*radii, n_a), str(dims[0]))
+    r_a, r_b, r_x = radii
+    return Columns(r_a, r_b, r_x, n_a, anion, status_of(r_a, r_b, r_x, n_a), str(dims[0]))
 
 
 def status_of(r_a: np.ndarray, r_b: np.ndarray, r_x: np.ndarray, n_a: np.ndarray) -> np.ndarray:
@@ -99,7 +102,7 @@ def _angstrom(da: xr.DataArray, who: str) -> np.ndarray:
     units = str(da.attrs.get("units", ""))
     if units not in _ANGSTROM:
         raise LabelError(
-            f"{who}: {da.name!r} is in {units or 'no unit'}; write ds[{da.name!r}].attrs['units'] = 'angstrom' (or 'pm', "
-            "'nm'), the unit that it has."
+            f"{who}: {da.name!r} is in {units or 'no unit'}; write "
+            f"ds[{da.name!r}].attrs['units'] = 'angstrom' (or 'pm', 'nm'), the unit that it has."
         )
     return _numbers(da, who) * _ANGSTROM[units]

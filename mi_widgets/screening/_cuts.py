@@ -145,7 +145,7 @@ def order_keys(values: np.ndarray) -> np.ndarray:
 
 
 def mc_nemar(right: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Two-sided probability that descriptors (descriptors, n) are as often right as the best one (n,), by discordant pairs."""
+    """Probability, by discordant pairs, that descriptors (descriptors, n) are as often right as the best one (n,)."""
     from scipy.stats import binom
 
     only = (right & ~best).sum(axis=1)

@@ -31,7 +31,7 @@ def search_expressions(
     """Try some ten thousand expressions of the radii and the charge of A as descriptors of perovskites.
 
     Each is judged by cuts that had not seen the group (the anion) of a compound. That error of the best expression is
-    still too small, for the expression was chosen by it: ``nested_error`` chooses the expression anew without each group.
+    still too small, for the expression was chosen by it: ``nested_error`` chooses it anew without each group.
 
     Parameters
     ----------
@@ -53,8 +53,9 @@ def search_expressions(
     xarray.Dataset
         As of `compare_descriptors` over ``expression``, the least ``cv_error`` first, and ``complexity`` (number of
         symbols), ``n_equivalent`` (expressions that rank the compounds alike and are one descriptor; the simplest is
-        written), ``p_value`` (of being as often right as the first, by compounds in which the two differ), ``separable``
-        (flags). Over ``group``: ``nested_expression`` (chosen without the group), ``nested_group_error``. Scalars:
+        written), ``p_value`` (of being as often right as the first, by compounds in which the two differ),
+        ``separable`` (flags). Over ``group``: ``nested_expression`` (chosen without the group), ``nested_group_error``.
+        Scalars:
         ``nested_error``, ``nested_error_spread``, ``n_not_separable`` (of all expressions tried). Attributes
         ``n_tried``, ``n_distinct``, ``n_left_out``, ``remarks``.
 
@@ -68,8 +69,9 @@ def search_expressions(
     Notes
     -----
     First term, operator, second term: ratios of radii and of sums of radii, their logarithms, squares, roots and
-    x/log(x), the second also with the charge of A in seven ways. This space holds Bartel's tau because it was made with tau in
-    mind: that it is found among ten thousand says less than it seems. Within a fold the choice is by the error of the
+    x/log(x), the second also with the charge of A in seven ways. This space holds Bartel's tau because it was made with
+    tau in mind: that it is found among ten thousand says less than it seems. Within a fold the choice is by the error
+    of the
     other groups; equal ones are decided by the fewest symbols.
 
     References

@@ -1,4 +1,4 @@
-"""Which compounds ABX3 are perovskites: tolerance factors, cuts that divide two classes, and how sure these are."""
+"""Which compounds ABX3 are perovskites: tolerance factors, and descriptors compared by how well they divide."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +8,12 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.history import origin
-from mi_widgets.screening._compounds import NAMES, STATUS, Columns, columns_of, descriptor_of, named, status_of
-from mi_widgets.screening._cuts import Scores, fit_platt, score
+from mi_widgets.screening._compounds import NAMES, STATUS, Columns, columns_of, descriptor_of, named
+from mi_widgets.screening._cuts import Scores, score
 
-__all__ = ["compare_descriptors", "fit_descriptor", "label_compounds", "predict_perovskites", "tolerance_factors"]
+__all__ = ["compare_descriptors", "label_compounds", "tolerance_factors"]
 
 REFERENCES = ("doi:10.1126/sciadv.aav0693", "doi:10.1007/BF01507527")
-VERDICTS = ("not_perovskite", "perovskite", "uncertain", "outside", "unknown_anion", "undefined")
 FORMS = ("threshold", "window")
 
 
@@ -74,7 +73,10 @@ def label_compounds(
         raise DataError(f"compound {twice!r} is there twice; give each a name of its own.")
     long = {"r_a": "radius of A", "r_b": "radius of B", "r_x": "radius of the anion", "n_a": "charge of A"}
     ds = xr.Dataset(
-        {n: ("candidate", v, {"units": "1" if n == "n_a" else units, "long_name": long[n]}) for n, v in columns.items()},
+        {
+            n: ("candidate", v, {"units": "1" if n == "n_a" else units, "long_name": long[n]})
+            for n, v in columns.items()
+        },
         coords={"candidate": ("candidate", names, {"long_name": "compound"}),
                 "anion": ("candidate", anions, {"long_name": "anion"})},
     )  # fmt: skip
@@ -122,8 +124,9 @@ def tolerance_factors(ds: xr.Dataset, *, radius_stderr: float = 0.003) -> xr.Dat
     Notes
     -----
     :math:`t = (r_A + r_X)/(\sqrt2 (r_B + r_X))`,
-    :math:`\tau = r_X/r_B - n_A (n_A - (r_A/r_B)/\ln(r_A/r_B))`. Bartel and others: below 4.18 there are perovskites, with 92 %
-    of 576 compounds. Near equal cations tau of rounded radii is off by many units: see ``tau_stderr``. Both say
+    :math:`\tau = r_X/r_B - n_A (n_A - (r_A/r_B)/\ln(r_A/r_B))`. Bartel and others: perovskites are
+    below 4.18, which holds for 92 % of 576 compounds. Near equal cations
+    tau of rounded radii is off by many units: see ``tau_stderr``. Both say
     whether the structure forms, and nothing of conduction, of vacancies or of how a compound decomposes.
 
     References
@@ -153,7 +156,7 @@ def tolerance_factors(ds: xr.Dataset, *, radius_stderr: float = 0.003) -> xr.Dat
         out[key] = (columns.dim, values[key], {"units": "1", "long_name": long[key]})
         error = {"units": "1", "long_name": f"standard error of {long[key]}"}
         out[f"{key}_stderr"] = (columns.dim, np.where(np.isfinite(values[key]), np.sqrt(errors[key]), np.nan), error)
-    out["status"] = (columns.dim, columns.status, _flags(STATUS, "status"))
+    out["status"] = (columns.dim, columns.status, flags(STATUS, "status"))
     out.attrs = origin("screening.tolerance_factors", "Tolerance factors", {"radius_stderr": radius_stderr}, of=ds,
                        references=REFERENCES)  # fmt: skip
     return out
@@ -219,12 +222,11 @@ def compare_descriptors(
     out = out.assign_coords({columns.dim: ds[columns.dim].isel({columns.dim: used})})
     out.attrs = origin("screening.compare_descriptors", "Descriptors of perovskites compared",
                        {"form": forms, "group": group}, of=ds, references=REFERENCES)  # fmt: skip
-    out.attrs["n_left_out"] = int((~used).sum())
-    return out
+    return out.assign_attrs(n_left_out=int((~used).sum()))
 
 
 def training(ds: Any, group: str, who: str) -> tuple[Columns, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of all compounds; of those that can be learned from: class and number of group; names of groups, and which."""
+    """Columns of all compounds; class and group number of those to learn from; names of groups; which these are."""
     columns = columns_of(ds, who)
     if "perovskite" not in ds.variables:
         raise LabelError(
@@ -243,8 +245,8 @@ def training(ds: Any, group: str, who: str) -> tuple[Columns, np.ndarray, np.nda
         raise DataError(f"{who}: all compounds are of one class; a cut needs perovskites and others.")
     groups, number = np.unique(ds[group].values.astype(str)[used], return_inverse=True)
     if groups.size < 2:
-        raise DataError(f"{who}: there is one {group} only ({groups[0]}), and none can be left out; give compounds of others, "
-                        "or another group=, a coordinate that divides them.")  # fmt: skip
+        raise DataError(f"{who}: there is one {group} only ({groups[0]}), and none can be left out; give "
+                        "compounds of others, or another group=, a coordinate that divides them.")  # fmt: skip
     for k, name in enumerate(groups):
         rest = positive[number != k]
         if rest.all() or not rest.any():
@@ -261,7 +263,7 @@ def score_dataset(scores: Scores, texts: Sequence[str], groups: np.ndarray, numb
     def over(values: np.ndarray, long_name: str) -> tuple[str, np.ndarray, dict[str, str]]:
         return "expression", values, {"units": "1", "long_name": long_name}
 
-    shares = scores.test_wrong / size
+    shares, one = scores.test_wrong / size, {"units": "1"}
     return xr.Dataset(
         {
             "cv_error": over(scores.test_wrong.sum(axis=1) / size.sum(), "error in groups not seen"),
@@ -270,7 +272,7 @@ def score_dataset(scores: Scores, texts: Sequence[str], groups: np.ndarray, numb
             "low": over(scores.low, "least value of perovskites"),
             "high": over(scores.high, "greatest value of perovskites"),
             "undefined": over(scores.undefined, "compounds without a value"),
-            "group_error": (("expression", "group"), shares, {"units": "1", "long_name": "error in the group not seen"}),
+            "group_error": (("expression", "group"), shares, one | {"long_name": "error in the group not seen"}),
             "n_compounds": ("group", size, {"units": "1", "long_name": "number of compounds"}),
         },
         coords={"expression": ("expression", np.array(texts, dtype=np.str_), {"long_name": "descriptor"}),
@@ -278,189 +280,5 @@ def score_dataset(scores: Scores, texts: Sequence[str], groups: np.ndarray, numb
     )  # fmt: skip
 
 
-def fit_descriptor(
-    ds: xr.Dataset, expression: str = "tau", *, form: str = "threshold", group: str = "anion"
-) -> xr.Dataset:
-    r"""Cut of one descriptor, and the probability of a perovskite along it (Platt).
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Compounds with ``perovskite``, as of `label_compounds`.
-    expression, form, group
-        As in `compare_descriptors`.
-
-    Returns
-    -------
-    xarray.Dataset
-        Over ``candidate`` (all of them): ``value``, ``probability`` of a perovskite, ``probability_cv`` (fitted without the
-        compound's group; NaN where the class is not known), ``perovskite`` as given. Scalars: ``low``, ``high`` (ends of
-        the cut), ``error``, ``cv_error``, ``slope``, ``offset`` of the logistic function of the margin, with their
-        ``covariance`` (parameter, parameter_2), ``log_loss_cv`` (mean, of ``probability_cv``) and ``log_loss_base`` (of
-        the share of perovskites alone, also without the group).
-
-    Raises
-    ------
-    DataError, LabelError, ParameterError
-        As in `compare_descriptors`.
-
-    Notes
-    -----
-    :math:`P = 1/(1 + e^{-(a m + b)})` with the margin m: how far the value is inside the cut. One curve for all anions:
-    where one of them behaves otherwise, look at ``probability_cv`` against what was found.
-
-    References
-    ----------
-    Platt 1999, Advances in Large Margin Classifiers 61; Bartel et al. 2019, doi:10.1126/sciadv.aav0693.
-
-    Examples
-    --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
-    >>> fit = fit_descriptor(make_perovskites())
-    >>> 3.8 < float(fit.high) < 4.5
-    True
-    """
-    if form not in FORMS:
-        raise ParameterError(f"form must be 'threshold' or 'window'; got {form!r}.")
-    columns, positive, groups, number, used = training(ds, group, "fit_descriptor")
-    values = descriptor_of(columns, expression)
-    known = values[used]
-    if np.isfinite(known).sum() < 10 or np.ptp(known[np.isfinite(known)]) == 0:
-        raise DataError(
-            f"{expression[:60]!r} is constant, or undefined for nearly all compounds; it can divide nothing."
-        )
-    scores = score(known[None], positive, number, window=form == "window")
-    low, high = float(scores.low[0]), float(scores.high[0])
-    there = np.isfinite(known)
-    slope, offset, covariance = fit_platt(margin(known[there], low, high), positive[there])
-    held, base = np.full(values.size, np.nan), np.full(values.size, np.nan)
-    for k in range(groups.size):
-        train, test = (number != k) & there, number == k
-        cut = score(
-            known[train][None], positive[train], np.zeros(int(train.sum()), dtype=np.int64), window=form == "window"
-        )
-        ends = float(cut.low[0]), float(cut.high[0])
-        a, b, _ = fit_platt(margin(known[train], *ends), positive[train])
-        held[np.flatnonzero(used)[test]] = logistic(margin(known[test], *ends), a, b)
-        base[np.flatnonzero(used)[test]] = positive[train].mean()
-    one = {"units": "1"}
-    dim = columns.dim
-    ds_out = xr.Dataset(
-        {
-            "value": (dim, values, one | {"long_name": expression}),
-            "probability": (dim, logistic(margin(values, low, high), slope, offset), one | {"long_name": "probability of a perovskite"}),
-            "probability_cv": (dim, held, one | {"long_name": "probability, fitted without the group"}),
-            "perovskite": (dim, ds["perovskite"].values.astype(np.int8), LABEL_ATTRS),
-            "low": ((), low, one | {"long_name": "least value of perovskites"}),
-            "high": ((), high, one | {"long_name": "greatest value of perovskites"}),
-            "error": ((), scores.wrong[0] / positive.size, one | {"long_name": "error where the cut was found"}),
-            "cv_error": ((), scores.test_wrong.sum() / positive.size, one | {"long_name": "error in groups not seen"}),
-            "slope": ((), slope, one | {"long_name": "slope of the log odds along the margin"}),
-            "offset": ((), offset, one | {"long_name": "log odds at the cut"}),
-            "covariance": (("parameter", "parameter_2"), covariance, one | {"long_name": "covariance of slope and offset"}),
-            "log_loss_cv": ((), _log_loss(held[used], positive), one | {"long_name": "log loss in groups not seen"}),
-            "log_loss_base": ((), _log_loss(base[used], positive), one | {"long_name": "log loss of the share alone"}),
-        },
-        coords={dim: ds[dim], "anion": (dim, columns.anion), "parameter": ["slope", "offset"],
-                "parameter_2": ["slope", "offset"]},
-    )  # fmt: skip
-    ds_out.attrs = origin("screening.fit_descriptor", "A descriptor of perovskites, fitted",
-                          {"expression": expression, "form": form, "group": group}, of=ds, references=REFERENCES)  # fmt: skip
-    inside = values[used & np.isfinite(values)]
-    ds_out.attrs |= {"expression": expression, "form": form, "anions": sorted(set(columns.anion[used].tolist())),
-                     "value_range": [float(inside.min()), float(inside.max())]}  # fmt: skip
-    return ds_out
-
-
-def predict_perovskites(
-    fit: xr.Dataset, ds: xr.Dataset, *, uncertain: tuple[float, float] = (0.25, 0.75)
-) -> xr.Dataset:
-    """Probability that new compounds are perovskites, and a verdict that may be "uncertain".
-
-    Parameters
-    ----------
-    fit : xarray.Dataset
-        What `fit_descriptor` gives.
-    ds : xarray.Dataset
-        Compounds, as of `label_compounds`; ``perovskite`` is not needed.
-    uncertain : (float, float)
-        Probabilities between which nothing is said.
-
-    Returns
-    -------
-    xarray.Dataset
-        Over ``candidate``: ``value``, ``probability``, ``probability_low`` and ``probability_high`` (two standard errors
-        of slope and offset), ``verdict``: ``not_perovskite``, ``perovskite``, ``uncertain``, ``outside`` (of the values
-        that the fit has seen), ``unknown_anion`` (the fit has seen none of it; the probability is given all the same),
-        ``undefined``.
-
-    Raises
-    ------
-    DataError, LabelError
-        `fit` is no fit; compounds as in `tolerance_factors`.
-    ParameterError
-        `uncertain` are no two probabilities in order.
-
-    Examples
-    --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
-    >>> fit = fit_descriptor(make_perovskites())
-    >>> new = label_compounds(["new"], [1.44], [0.605], [1.40], [2], ["O"])
-    >>> bool(predict_perovskites(fit, new).probability > 0.5)
-    True
-    """
-    if not isinstance(fit, xr.Dataset) or "slope" not in fit or "expression" not in fit.attrs:
-        raise DataError("predict_perovskites needs the result of screening.fit_descriptor(...) first.")
-    if len(uncertain) != 2 or not 0 <= uncertain[0] <= uncertain[1] <= 1:
-        raise ParameterError(f"uncertain must be two probabilities in order, such as (0.25, 0.75); got {uncertain!r}.")
-    columns = columns_of(ds, "predict_perovskites")
-    values = descriptor_of(columns, str(fit.attrs["expression"]))
-    inner = margin(values, float(fit["low"]), float(fit["high"]))
-    slope, offset = float(fit["slope"]), float(fit["offset"])
-    design = np.column_stack([inner, np.ones(inner.size)])
-    spread = 2 * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", design, fit["covariance"].values, design), 0))
-    p = logistic(inner, slope, offset)
-    verdict = np.where(p >= uncertain[1], 1, np.where(p <= uncertain[0], 0, 2)).astype(np.int8)
-    first, last = fit.attrs["value_range"]
-    verdict[(values < first) | (values > last)] = VERDICTS.index("outside")
-    verdict[~np.isin(columns.anion, np.atleast_1d(fit.attrs["anions"]))] = VERDICTS.index("unknown_anion")
-    verdict[~np.isfinite(values)] = VERDICTS.index("undefined")
-    one, dim = {"units": "1"}, columns.dim
-    out = xr.Dataset(
-        {
-            "value": (dim, values, one | {"long_name": str(fit.attrs["expression"])}),
-            "probability": (dim, p, one | {"long_name": "probability of a perovskite"}),
-            "probability_low": (dim, _sigmoid(slope * inner + offset - spread), one | {"long_name": "lower end of the probability"}),
-            "probability_high": (dim, _sigmoid(slope * inner + offset + spread), one | {"long_name": "upper end of the probability"}),
-            "verdict": (dim, verdict, _flags(VERDICTS, "verdict")),
-        },
-        coords={dim: ds[dim], "anion": (dim, columns.anion)},
-    )  # fmt: skip
-    out.attrs = origin("screening.predict_perovskites", "Perovskites predicted",
-                       {"expression": fit.attrs["expression"], "uncertain": list(uncertain)}, of=ds,
-                       references=REFERENCES)  # fmt: skip
-    return out
-
-
-def margin(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """How far values are inside a cut; negative outside."""
-    return np.asarray(np.minimum(values - low, high - values))
-
-
-def logistic(inner: np.ndarray, slope: float, offset: float) -> np.ndarray:
-    """Platt's probability."""
-    return _sigmoid(slope * inner + offset)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))))
-
-
-def _log_loss(p: np.ndarray, positive: np.ndarray) -> float:
-    there = np.isfinite(p)
-    right = np.where(positive[there], p[there], 1 - p[there])
-    return float(-np.mean(np.log(np.clip(right, 1e-9, 1)))) if there.any() else float("nan")
-
-
-def _flags(meanings: Sequence[str], long_name: str) -> Mapping[str, Any]:
+def flags(meanings: Sequence[str], long_name: str) -> Mapping[str, Any]:
     return {"long_name": long_name, "flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
