@@ -238,7 +238,7 @@ def test_a_verdict_says_when_it_should_not_be_trusted(compounds: xr.Dataset) -> 
     assert (out.probability_low[:2] <= out.probability[:2]).all()
     value = float(fit.high)
     at = predict_perovskites(
-        fit.assign_attrs(expression="r_x"), new.assign(r_x=new.r_x * 0 + value).isel(candidate=[0])
+        fit.assign_attrs(expression="3*r_x"), new.assign(r_x=new.r_x * 0 + value / 3).isel(candidate=[0])
     )
     assert meanings[int(at.verdict[0])] == "uncertain"
 
