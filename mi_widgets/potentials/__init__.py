@@ -1,5 +1,6 @@
 """Interatomic potentials, given and learnt, and what atoms do in them: melts, glasses, guests."""
 
+from mi_widgets.potentials.domain import Domain
 from mi_widgets.potentials.environments import (
     iter_map_environments,
     map_environments,
@@ -7,17 +8,38 @@ from mi_widgets.potentials.environments import (
     split_snapshots,
 )
 from mi_widgets.potentials.md import iter_run_md, run_md
+from mi_widgets.potentials.network import Network, NetworkPotential
+from mi_widgets.potentials.potential import Potential, load_potential
 from mi_widgets.potentials.quench import iter_melt_quench, melt_quench
+from mi_widgets.potentials.snapshots import (
+    label_snapshots,
+    one_structure,
+    read_snapshots,
+    snapshots_from_ase,
+    snapshots_from_trajectory,
+    snapshots_to_ase,
+)
 from mi_widgets.potentials.ttam import TTAM
 
 __all__ = [
     "TTAM",
+    "Domain",
+    "Network",
+    "NetworkPotential",
+    "Potential",
     "iter_map_environments",
     "iter_melt_quench",
     "iter_run_md",
+    "label_snapshots",
+    "load_potential",
     "map_environments",
     "melt_quench",
     "neighbors_of",
+    "one_structure",
+    "read_snapshots",
     "run_md",
+    "snapshots_from_ase",
+    "snapshots_from_trajectory",
+    "snapshots_to_ase",
     "split_snapshots",
 ]

@@ -27,7 +27,7 @@ def make_calculator(potential: Any) -> Any:
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
             """Fill ``results`` for a structure."""
             super().calculate(atoms, properties, system_changes)
-            a = self.atoms
+            a: Any = self.atoms
             cell = np.asarray(a.cell)
             found = self.potential._evaluate_one(Geometry(a.numbers, a.positions, cell, a.pbc))  # noqa: SLF001
             energy = float(found.energy[0])

@@ -49,7 +49,9 @@ class Features(Protocol):
     offsets: np.ndarray
     numbers: np.ndarray
 
-    def pull(self, weights: np.ndarray, frames: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def pull(
+        self, weights: np.ndarray, frames: Sequence[int] | np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Forces and virials of an energy whose derivatives by the features are known.
 
         Parameters
@@ -67,7 +69,7 @@ class Features(Protocol):
             -dE/dstrain (eV): stress = -virial / volume, positive under tension.
         """
 
-    def push(self, vectors: np.ndarray, frames: Sequence[int] | None = None) -> np.ndarray:
+    def push(self, vectors: np.ndarray, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Change of the features when atoms move along vectors: J vectors.
 
         Parameters
@@ -80,7 +82,7 @@ class Features(Protocol):
         (n_env_sel, n_features)
         """
 
-    def select(self, frames: Sequence[int]) -> "Features":
+    def select(self, frames: Sequence[int] | np.ndarray) -> "Features":
         """Some of the frames; what is stored is shared."""
 
     def dense(self, frame: int) -> Dense:

@@ -79,7 +79,7 @@ class Domain:
             whiten.append(w)
             distance = np.sqrt((((rows - centre) @ w) ** 2).mean(axis=1))
             limit.append(_MARGIN * max(float(np.quantile(distance, _QUANTILE)), 1e-9))
-        return cls(kinds, np.array(mean), np.array(whiten), np.array(limit))
+        return cls(kinds, np.array(mean), np.array(whiten, dtype=np.float32), np.array(limit))
 
     def distance(self, values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distance from the training data, 1 at the border of the domain; infinite for an element never seen.
@@ -129,7 +129,7 @@ class Domain:
         return {
             "domain_numbers": self.numbers,
             "domain_mean": self.mean,
-            "domain_whiten": self.whiten.astype(np.float32),
+            "domain_whiten": self.whiten,
             "domain_limit": self.limit,
         }
 
