@@ -21,7 +21,7 @@ def load_silica_snapshots() -> xr.Dataset:
     xarray.Dataset
         Over ``frame``: ``energy`` (eV), ``cell`` (frame, cell_vector, axis; angstrom), ``stress`` (frame, axis, axis_2;
         eV/angstrom^3, positive under tension), ``n_atoms``, ``pbc`` (frame, cell_vector), coordinates ``melt`` (0 to 4)
-        and ``temperature`` (K, that of the thermostat). Over ``environment``, all atoms of all frames one after another:
+        and ``temperature`` (K, that of the thermostat). Over ``environment``, the atoms of all frames in a row:
         ``position`` (environment, axis; angstrom), ``force`` (environment, axis; eV/angstrom), coordinates
         ``element``, ``frame_of``, ``atom_of``.
 

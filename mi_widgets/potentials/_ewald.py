@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mi_widgets.potentials._ttam_pairs import COULOMB
+from mi_widgets.potentials._ttam_pairs import COULOMB, switch
 
 __all__ = ["Waves", "constant_energy", "madelung_energy", "make_waves", "sum_waves"]
+
+
+_FADE = 0.9
 
 
 class Waves(NamedTuple):
@@ -47,6 +50,9 @@ def make_waves(cell: np.ndarray, alpha: float, longest: float) -> Waves:
     dispersion, fall = _dispersion(np.sqrt(square), alpha)
     weight = np.stack([coulomb, dispersion / volume], axis=-1)
     slope = np.stack([2 * coulomb * (1 / square + 1 / (4 * alpha**2)), fall / volume], axis=-1)
+    # faded out, not cut off: else the energy would jump where a cell that is strained gains a wave
+    s, ds = switch(np.sqrt(square)[:, None], _FADE * longest, longest)
+    weight, slope = weight * s, slope * s - weight * ds / np.sqrt(square)[:, None]
     return Waves(np.ascontiguousarray(index), np.ascontiguousarray(vector), weight, slope, most)
 
 

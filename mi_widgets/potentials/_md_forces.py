@@ -9,9 +9,10 @@ import numpy as np
 from mi_widgets.errors import ParameterError
 from mi_widgets.potentials._atoms import Atoms, to_ase
 from mi_widgets.potentials._md_loop import Loop, PlainLoop, TTAMLoop
+from mi_widgets.potentials._ttam_engine import VOIGT
 from mi_widgets.potentials.ttam import TTAM
 
-__all__ = ["CalculatorForces", "forces_of", "make_loop"]
+__all__ = ["CalculatorForces", "forces_of", "make_loop", "stresses_of"]
 
 Forces = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -74,3 +75,32 @@ def make_loop(forces: Any, atoms: Atoms, velocity: np.ndarray, mass: np.ndarray,
         engine.evaluate(atoms.position, atoms.cell, kind, who=who)  # refuses atoms in one place
         return TTAMLoop(engine, atoms.position, velocity, mass, atoms.cell, kind, rng)
     return PlainLoop(forces_of(forces, atoms, who=who), atoms.position, velocity, mass, rng)
+
+
+def stresses_of(
+    forces: Any, atoms: Atoms, *, cell: bool, who: str
+) -> Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
+    """A function from positions and cell to energy, forces and virial (3, 3; eV), which is 0 unless `cell` is asked for."""
+    if isinstance(forces, TTAM):
+        engine, kind = forces._loop_engine(atoms, who=who)  # noqa: SLF001
+
+        def of_ttam(position: np.ndarray, vectors: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            found = engine.evaluate(position, vectors, kind, who=who)
+            return float(found.energy.sum()), found.force, found.virial[VOIGT]
+
+        return of_ttam
+    calculator = forces.calculator() if hasattr(forces, "calculator") else forces
+    if not hasattr(calculator, "get_forces") or isinstance(forces, type):
+        raise ParameterError(
+            f"{who}: forces must be TTAM(), a fitted potential or a calculator of ASE; got {type(forces).__name__}."
+        )
+    images = to_ase(atoms, who=who)
+    images.calc = calculator
+
+    def of_calculator(position: np.ndarray, vectors: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        images.set_cell(vectors)
+        images.positions = position
+        virial = images.get_stress(voigt=False) * images.get_volume() if cell else np.zeros((3, 3))
+        return float(images.get_potential_energy()), np.asarray(images.get_forces()), np.asarray(virial)
+
+    return of_calculator

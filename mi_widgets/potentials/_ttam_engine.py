@@ -1,4 +1,4 @@
-"""Energy, forces and virial of TTAM for arrays: tables, Ewald's sum, and a list of pairs that is kept while it holds."""
+"""Energy, forces and virial of TTAM for arrays: tables, Ewald's sum, and a list of pairs, kept while it holds."""
 
 import copy
 import math
@@ -13,7 +13,10 @@ from mi_widgets.potentials._ewald import Waves, constant_energy, make_waves, sum
 from mi_widgets.potentials._neighbors import find_neighbors
 from mi_widgets.potentials._ttam_pairs import ELEMENTS, KCAL, Parameters, make_table, pair_terms
 
-__all__ = ["Cell", "Engine", "Forces", "Settings"]
+__all__ = ["VOIGT", "Cell", "Engine", "Forces", "Settings"]
+
+#: Where the elements of a symmetric matrix stand in xx yy zz yz xz xy.
+VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,17 @@ class Settings:
         Shell below the cutoff where the pair terms, screened by then, are switched off.
     n_table : int
         Points of the tables of the pair terms.
+    cut : bool
+        Dispersion ends at the cutoff.
     """
 
     cutoff: float = 8.0
     alpha: float = 0.42
-    longest: float = 2 * 0.42 * math.sqrt(12.0)
+    longest: float = 2 * 0.42 * math.sqrt(14.0)
     skin: float = 1.0
     shell: float = 0.4
     n_table: int = 8001
+    cut: bool = False
 
 
 class Cell(NamedTuple):
@@ -68,10 +74,12 @@ class Engine:
         self.settings, self.name = settings, engine
         s = settings
         self.terms = pair_terms(parameters)
-        self.table = np.stack([make_table(term, s.alpha, s.cutoff, s.n_table, s.shell) for term in self.terms])
+        shape = (s.alpha, s.cutoff, s.n_table, s.shell)
+        self.table = np.stack([make_table(term, *shape, cut=s.cut) for term in self.terms])
         self.guard = np.array([term.guard for term in self.terms])
         self.inverse_step = (s.n_table - 1) / s.cutoff
-        self.strengths = np.array([[parameters[e]["charge"], math.sqrt(KCAL) * parameters[e]["c"]] for e in ELEMENTS])
+        roots = [0.0 if s.cut else math.sqrt(KCAL) * parameters[e]["c"] for e in ELEMENTS]
+        self.strengths = np.stack([[parameters[e]["charge"] for e in ELEMENTS], roots], axis=-1)
         self._cell: Cell | None = None
         self._kind = np.empty(0, np.int64)
         self._list: PairList | None = None

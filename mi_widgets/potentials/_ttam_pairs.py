@@ -37,7 +37,7 @@ _INNERMOST, _OUTERMOST = 0.3, 3.0
 
 
 class PairTerm(NamedTuple):
-    """One pair of elements: U(r) = charges / r + height exp(-r / width) - dispersion / r**6, and where its guard begins."""
+    """U(r) = charges / r + height exp(-r / width) - dispersion / r**6, and where the guard begins."""
 
     charges: float
     height: float
@@ -123,11 +123,12 @@ def switch(r: np.ndarray, on: float, off: float) -> tuple[np.ndarray, np.ndarray
     return 1 - x**3 * (10 - 15 * x + 6 * x**2), -30 * x**2 * (1 - x) ** 2 / (off - on)
 
 
-def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, shell: float) -> np.ndarray:
+def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, shell: float, *, cut: bool) -> np.ndarray:
     """U and U' of what is summed over pairs, at n distances from 0 to the cutoff.
 
-    That is the guarded term less what the reciprocal sums hold: charges times erf(alpha r) / r, and dispersion times
-    P(3, (alpha r)**2) / r**6 with the incomplete gamma function P. It is switched off in a shell below the cutoff.
+    That is the guarded term less what the reciprocal sums hold: charges times erf(alpha r) / r and, unless dispersion is
+    `cut`, dispersion times P(3, (alpha r)**2) / r**6 with the incomplete gamma function P. It is switched off in a shell
+    below the cutoff.
     """
     from scipy.special import erf, gammainc
 
@@ -136,9 +137,10 @@ def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, shell: float
     x = (alpha * safe) ** 2
     u, du = term.guarded(safe)
     cloud, part = erf(alpha * safe) / safe, gammainc(3, x) / safe**6
-    u = u - term.charges * cloud + term.dispersion * part
+    dispersion = 0.0 if cut else term.dispersion
+    u = u - term.charges * cloud + dispersion * part
     du = du - term.charges * (2 * alpha / math.sqrt(math.pi) * np.exp(-x) - cloud) / safe
-    du = du + term.dispersion * (alpha**6 * np.exp(-x) - 6 * part) / safe
+    du = du + dispersion * (alpha**6 * np.exp(-x) - 6 * part) / safe
     du[0] = term.guarded(r[:1])[1][0]  # the clouds are flat there
     s, ds = switch(r, cutoff - shell, cutoff)
     return np.stack([u * s, du * s + u * ds], axis=-1)

@@ -172,8 +172,8 @@ def _plan(
 ) -> _Plan:
     if not (0 < low <= high <= 20_000 and rate > 0 and 0 < step <= 5 and melt >= 0 and hold >= 0):
         raise ParameterError(
-            f"{who}: temperatures must be 0 to 20,000 K and fall, rate above 0 K/ps, time_step above 0 to 5 fs, melt_time "
-            f"and hold_time 0 ps or more; got {high!r}, {low!r}, {rate!r}, {step!r}, {melt!r}, {hold!r}."
+            f"{who}: temperatures must be 0 to 20,000 K and fall, rate above 0 K/ps, time_step above 0 to 5 fs, "
+            f"melt_time and hold_time 0 ps or more; got {high!r}, {low!r}, {rate!r}, {step!r}, {melt!r}, {hold!r}."
         )
     if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
         raise ParameterError(f"{who}: every must be a whole number of 1 or more; got {every!r}.")
