@@ -8,6 +8,7 @@ import xarray as xr
 
 from mi_widgets.errors import LabelError
 from mi_widgets.plots._style import BACKGROUND_COLOR, DATA_COLOR, FIT_COLOR, PEAK_COLORS, figure_style, plain
+from mi_widgets.screening.perovskite_fit import logistic, margin
 
 __all__ = ["plot_calibration", "plot_descriptor_histogram", "plot_descriptor_map", "plot_expression_ranking"]
 
@@ -161,8 +162,7 @@ def plot_descriptor_histogram(fit: xr.Dataset, *, n_bins: int = 30, title: str =
     )
     p = hv.Dimension("histogram p", label="probability")
     at = np.linspace(first, last, 160)
-    inner = np.minimum(at - ends[0], ends[1] - at)
-    curve = 1 / (1 + np.exp(-np.clip(float(fit["slope"]) * inner + float(fit["offset"]), -60, 60)))
+    curve = logistic(margin(at, *ends), float(fit["slope"]), float(fit["offset"]))
     both = counts[0] + counts[1]
     there = both > 0
     middle = 0.5 * (edges[1:] + edges[:-1])

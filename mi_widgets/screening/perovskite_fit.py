@@ -166,7 +166,7 @@ def predict_perovskites(
     >>> from mi_widgets.datasets._perovskites import make_perovskites
     >>> fit = fit_descriptor(make_perovskites())
     >>> new = label_compounds(["new"], [1.44], [0.605], [1.40], [2], ["O"])
-    >>> bool(predict_perovskites(fit, new).probability > 0.5)
+    >>> predict_perovskites(fit, new).probability.item() > 0.5
     True
     """
     if not isinstance(fit, xr.Dataset) or "slope" not in fit or "expression" not in fit.attrs:
@@ -203,7 +203,9 @@ def predict_perovskites(
 
 
 def margin(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """How far values are inside a cut; negative outside."""
+    """How far values are inside a cut; negative outside; 0 where no cut is better than one class for all."""
+    if np.isinf(low) and np.isinf(high):
+        return np.where(np.isfinite(values), 0.0, np.nan)
     return np.asarray(np.minimum(values - low, high - values))
 
 

@@ -137,7 +137,7 @@ def tolerance_factors(ds: xr.Dataset, *, radius_stderr: float = 0.003) -> xr.Dat
     --------
     >>> ds = label_compounds(["CaTiO3"], [1.34], [0.605], [1.40], [2], ["O"])
     >>> round(tolerance_factors(ds).tau.item(), 2)
-    3.89
+    3.88
     """
     if isinstance(radius_stderr, bool) or not isinstance(radius_stderr, (int, float)) or not 0 <= radius_stderr < 1:
         raise ParameterError(f"radius_stderr must be a number from 0 to 1 angstrom; got {radius_stderr!r}.")
