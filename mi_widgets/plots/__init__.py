@@ -22,11 +22,26 @@ from mi_widgets.plots.orientation import (
     plot_rose,
     plot_stereonet,
 )
+from mi_widgets.plots.perovskites import (
+    plot_calibration,
+    plot_descriptor_histogram,
+    plot_descriptor_map,
+    plot_expression_ranking,
+)
+from mi_widgets.plots.potentials import plot_descriptor, plot_environments, plot_predictions, plot_training
 from mi_widgets.plots.qpi import plot_cross_validation, plot_q_images, plot_radial_profile, plot_sampling
 from mi_widgets.plots.spectra import fit_columns, plot_fit, plot_spectrum
 from mi_widgets.plots.structures import plot_structure, structure_scene
 from mi_widgets.plots.sts import plot_gap_map, plot_tunnelling, plot_vortex
+from mi_widgets.plots.substrates import plot_coincidences, plot_ranking
 from mi_widgets.plots.transmission import plot_coefficients, plot_transmission, plot_validation, plot_variable
+from mi_widgets.plots.yields import (
+    plot_chosen_variables,
+    plot_nested_predictions,
+    plot_score_density,
+    plot_subset,
+    plot_volcano,
+)
 
 __all__ = [
     "color_limits",
@@ -34,16 +49,24 @@ __all__ = [
     "map_element",
     "plot_belief",
     "plot_bode",
+    "plot_calibration",
+    "plot_chosen_variables",
     "plot_circuit",
     "plot_cluster_map",
     "plot_clusters",
     "plot_coefficients",
+    "plot_coincidences",
     "plot_components",
     "plot_convergence",
     "plot_cross_validation",
     "plot_dendrogram",
+    "plot_descriptor",
+    "plot_descriptor_histogram",
+    "plot_descriptor_map",
+    "plot_environments",
     "plot_evidence",
     "plot_exchange",
+    "plot_expression_ranking",
     "plot_fit",
     "plot_forms",
     "plot_gap_map",
@@ -52,24 +75,31 @@ __all__ = [
     "plot_importance",
     "plot_isotherms",
     "plot_map",
+    "plot_nested_predictions",
     "plot_nyquist",
     "plot_pareto",
     "plot_parity",
     "plot_pool",
     "plot_posterior",
+    "plot_predictions",
     "plot_profile",
     "plot_q_images",
     "plot_radial_profile",
+    "plot_ranking",
     "plot_rose",
     "plot_sampling",
+    "plot_score_density",
     "plot_spectrum",
     "plot_stereonet",
     "plot_strategies",
     "plot_structure",
+    "plot_subset",
+    "plot_training",
     "plot_transmission",
     "plot_tunnelling",
     "plot_validation",
     "plot_variable",
+    "plot_volcano",
     "plot_vortex",
     "structure_scene",
 ]
