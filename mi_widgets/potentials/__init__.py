@@ -1,5 +1,6 @@
 """Interatomic potentials, given and learnt, and what atoms do in them: melts, glasses, guests."""
 
+from mi_widgets.potentials.active import choose_snapshots, iter_learning_curve, learning_curve
 from mi_widgets.potentials.domain import Domain
 from mi_widgets.potentials.environments import (
     iter_map_environments,
@@ -27,10 +28,13 @@ __all__ = [
     "Network",
     "NetworkPotential",
     "Potential",
+    "choose_snapshots",
+    "iter_learning_curve",
     "iter_map_environments",
     "iter_melt_quench",
     "iter_run_md",
     "label_snapshots",
+    "learning_curve",
     "load_potential",
     "map_environments",
     "melt_quench",

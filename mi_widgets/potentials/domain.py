@@ -17,8 +17,8 @@ class Domain:
 
     The distance of features G from the mean m is d^2 = (G - m)^T C^-1 (G - m) / n, with the covariance C of the
     training data, whose directions of no spread are given a little, and the number n of directions. An environment is
-    outside where d exceeds 1.25 times the 99.9 % quantile of the training data. Two atoms too near each other show as features
-    far from all that was seen.
+    outside where d exceeds 1.25 times the 99.9 % quantile of the training data. Two atoms too near each other show as
+    features far from all that was seen.
 
     Parameters
     ----------
