@@ -1,6 +1,7 @@
 """Interatomic potentials, given and learnt, and what atoms do in them: melts, glasses, guests."""
 
 from mi_widgets.potentials.active import choose_snapshots, iter_learning_curve, learning_curve
+from mi_widgets.potentials.descriptors import SmoothOverlap, SymmetryFunctions, describe, descriptor_from_dict
 from mi_widgets.potentials.domain import Domain
 from mi_widgets.potentials.environments import (
     iter_map_environments,
@@ -8,6 +9,8 @@ from mi_widgets.potentials.environments import (
     neighbors_of,
     split_snapshots,
 )
+from mi_widgets.potentials.gaussian_process import GaussianProcessPotential, SparseGaussianProcess
+from mi_widgets.potentials.linear import LinearPotential, PolynomialPotential
 from mi_widgets.potentials.md import iter_run_md, run_md
 from mi_widgets.potentials.network import Network, NetworkPotential
 from mi_widgets.potentials.potential import Potential, load_potential
@@ -25,10 +28,18 @@ from mi_widgets.potentials.ttam import TTAM
 __all__ = [
     "TTAM",
     "Domain",
+    "GaussianProcessPotential",
+    "LinearPotential",
     "Network",
     "NetworkPotential",
+    "PolynomialPotential",
     "Potential",
+    "SmoothOverlap",
+    "SparseGaussianProcess",
+    "SymmetryFunctions",
     "choose_snapshots",
+    "describe",
+    "descriptor_from_dict",
     "iter_learning_curve",
     "iter_map_environments",
     "iter_melt_quench",

@@ -32,8 +32,8 @@ _MOST_BACK = 40
 class Noise:
     """Standard deviations of the data; None is found from them.
 
-    Without it that of forces is what the fit leaves over; energies and virials have a hundredth of the numbers that forces
-    have, so theirs is tied to it: otherwise a flexible model takes them for exact.
+    Without it that of forces is what the fit leaves over; energies and virials have a hundredth of the numbers that
+    forces have, so theirs is tied to it: otherwise a flexible model takes them for exact.
 
     Attributes
     ----------

@@ -95,6 +95,10 @@ class Terms:
             virial[:, :, place] -= self._whiten(k, total)
         return Rows3(self.values(x, numbers), force, virial)
 
+    def novelty(self, x: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Variance of atomic energies that the terms cannot express (eV^2)."""
+        raise NotImplementedError
+
     def slopes(self, x: np.ndarray, numbers: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """dE/dG (n_env, n_features) of the sum of whitened terms times coefficients."""
         out = np.zeros_like(x)
@@ -326,7 +330,7 @@ class PolynomialTerms(Terms):
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> "PolynomialTerms":
         """Terms from their `state`."""
-        return cls(
-            *(np.asarray(state[name]) for name in ("numbers", "axes", "center")), int(state["degree"]),
-            np.asarray(state["term_of"]), np.asarray(state["size"]),
-        )  # fmt: skip
+        numbers, axes, center, term_of, size = (
+            np.asarray(state[name]) for name in ("numbers", "axes", "center", "term_of", "size")
+        )
+        return cls(numbers, axes, center, int(state["degree"]), term_of, size)

@@ -132,7 +132,8 @@ class SparseGaussianProcess:
             As `label_snapshots` makes it; forces and stress are used where they are known.
         validation : xarray.Dataset, optional
             Snapshots from which the size of errors is learnt, and nothing else; by default a fifth of the others
-            (40 at most), which is learnt from in the end. Of a run of molecular dynamics of its own they are worth more.
+            (40 at most), which is learnt from in the end. From a run of molecular dynamics of their own they are worth
+            more: frames of the same run resemble each other.
         progress : callable, optional
             Called with each `mi_widgets.runs.Part`.
         seed : int or numpy.random.Generator or None
