@@ -178,6 +178,27 @@ CHECKS = {
         assert float(parts.explained[0]) > 5 * float(parts.explained[1])
         assert mapper.slice_at is not None
     """,
+    "17_choose_a_substrate": """
+        assert by_hand[["GaTe", "InSe", "Bi2Se3"]].tolist() == [0.7, -1.4, 1.9]
+        assert set(found.substrate.values[:3]) == {"MoTe2", "GaTe", "InSe"}
+        near = set(found.substrate.values[found.undecided == 1])
+        assert near == {"MoTe2", "GaTe", "InSe", "GaS", "Bi2Se3", "Al2O3(0001)"}
+        assert (int(match.n_film), int(match.n_substrate), round(float(match.angle))) == (3, 4, 30)
+        assert len({r[0] for r in ranks.values()}) == 3 and set.intersection(*map(set, ranks.values())) == {"MoTe2"}
+        assert mine.substrate.values[0] == "my crystal" and table.a["GaTe"] == 4.09
+        assert explorer.state in ("running", "done")
+    """,
+    "18_predict_a_catalyst_yield": """
+        assert hits >= 8 and true.tolist() == ["d_band_center", "work_function", "metal_charge"]
+        assert float(lucky.r_squared[0]) > 0.05 > 0 > float(honest.r_squared)
+        r2 = found.r_squared.to_series()
+        assert r2["lasso"] < 0.05 and r2["volcano"] > 0.99 and r2["kernel"] > r2["quadratic"] > 0.85
+        assert float(found.coverage.sel(model="gaussian_process")) < 0.8
+        assert float(with_it.r_squared[0]) > 0.95
+        assert (abs(abs(fit.weight) - [0.51, 0.28, 0.26]) < 0.01).all() and 20 < near.sum() < 80
+        assert float(pool.true_yield[near].max() - pool.true_yield[near].min()) < 1
+        assert explorer.state == "idle"
+    """,
 }
 
 
