@@ -66,6 +66,11 @@ class Model:
         weights = [[w.copy() for w in one] for one in self.weights]
         return Model(self.numbers, self.mean, self.scale, self.reference, weights)
 
+    def double(self) -> "Model":
+        """The same in double precision: derivatives of its energy are its forces to the last digits."""
+        weights = [[w.astype(float) for w in one] for one in self.weights]
+        return Model(self.numbers, self.mean, self.scale, self.reference, weights)
+
     def rows(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Where the environments of each element are."""
         return [np.flatnonzero(numbers == k) for k in self.numbers]

@@ -92,7 +92,7 @@ def _variable(name: str, values: np.ndarray) -> xr.Variable:
 def _training(ds: xr.Dataset) -> xr.Dataset:
     shape = json.loads(str(ds.attrs["training"]))
     found = {}
-    for key, variable in ds.data_vars.items():
+    for key, variable in ds.variables.items():
         if str(key).startswith("training_"):
             dims = [str(d).removeprefix("training_") for d in variable.dims]
             found[str(key).removeprefix("training_")] = (dims, variable.values, dict(variable.attrs))

@@ -239,7 +239,7 @@ class NetworkPotential(Potential):
         laplace: Laplace | Callable[[], Laplace] | None = None,
     ) -> None:
         super().__init__(settings, training)
-        self._model, self._domain, self._state, self._laplace = model, domain, dict(state or {}), laplace
+        self._model, self._domain, self._state, self._laplace = model.double(), domain, dict(state or {}), laplace
         self._quick: Any = None
 
     def finished(self) -> "NetworkPotential":
