@@ -10,11 +10,19 @@ from mi_widgets.potentials.environments import (
     split_snapshots,
 )
 from mi_widgets.potentials.gaussian_process import GaussianProcessPotential, SparseGaussianProcess
+from mi_widgets.potentials.harmonic import iter_normal_modes, mode_density, normal_modes
 from mi_widgets.potentials.linear import LinearPotential, PolynomialPotential
 from mi_widgets.potentials.md import iter_run_md, run_md
 from mi_widgets.potentials.network import Network, NetworkPotential
+from mi_widgets.potentials.pair_fit import (
+    fit_pair_potential,
+    fitted_pair_potential,
+    iter_fit_pair_potential,
+    make_cluster_energies,
+)
 from mi_widgets.potentials.potential import Potential, load_potential
 from mi_widgets.potentials.quench import iter_melt_quench, melt_quench
+from mi_widgets.potentials.relax import relax_structure
 from mi_widgets.potentials.snapshots import (
     label_snapshots,
     one_structure,
@@ -24,6 +32,7 @@ from mi_widgets.potentials.snapshots import (
     snapshots_to_ase,
 )
 from mi_widgets.potentials.ttam import TTAM
+from mi_widgets.potentials.vacancies import iter_vacancy_energies, vacancy_energies
 
 __all__ = [
     "TTAM",
@@ -40,21 +49,31 @@ __all__ = [
     "choose_snapshots",
     "describe",
     "descriptor_from_dict",
+    "fit_pair_potential",
+    "fitted_pair_potential",
+    "iter_fit_pair_potential",
     "iter_learning_curve",
     "iter_map_environments",
     "iter_melt_quench",
+    "iter_normal_modes",
     "iter_run_md",
+    "iter_vacancy_energies",
     "label_snapshots",
     "learning_curve",
     "load_potential",
+    "make_cluster_energies",
     "map_environments",
     "melt_quench",
+    "mode_density",
     "neighbors_of",
+    "normal_modes",
     "one_structure",
     "read_snapshots",
+    "relax_structure",
     "run_md",
     "snapshots_from_ase",
     "snapshots_from_trajectory",
     "snapshots_to_ase",
     "split_snapshots",
+    "vacancy_energies",
 ]

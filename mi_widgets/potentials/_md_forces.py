@@ -63,8 +63,8 @@ def forces_of(forces: Any, atoms: Atoms, *, who: str) -> Forces:
     if callable(forces):
         return forces  # type: ignore[no-any-return]
     raise ParameterError(
-        f"{who}: forces must be TTAM(), a fitted potential, a calculator of ASE, or a function from positions (n, 3) to "
-        f"energy and forces; got {type(forces).__name__}."
+        f"{who}: forces must be TTAM(), a fitted potential, a calculator of ASE, or a function from positions (n, 3) "
+        f"to energy and forces; got {type(forces).__name__}."
     )
 
 
@@ -80,7 +80,7 @@ def make_loop(forces: Any, atoms: Atoms, velocity: np.ndarray, mass: np.ndarray,
 def stresses_of(
     forces: Any, atoms: Atoms, *, cell: bool, who: str
 ) -> Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
-    """A function from positions and cell to energy, forces and virial (3, 3; eV), which is 0 unless `cell` is asked for."""
+    """A function from positions and cell to energy, forces and virial (3, 3; eV; 0 unless `cell` is asked for)."""
     if isinstance(forces, TTAM):
         engine, kind = forces._loop_engine(atoms, who=who)  # noqa: SLF001
 

@@ -120,7 +120,9 @@ def _minimum(
         nonlocal calls
         f = deformation(x)
         if cell and np.abs(f - np.eye(3)).max() > _SHRUNK:
-            raise DataError(f"{who}: the cell has been strained by more than {_SHRUNK:.0%}: this potential has no minimum here.")
+            raise DataError(
+                f"{who}: the cell has been strained by more than {_SHRUNK:.0%}: this potential has no minimum here."
+            )
         calls += 1
         energy, force, virial = evaluate(x[: 3 * n].reshape(-1, 3) @ f, atoms.cell @ f)
         gradient = -(force @ f).ravel()
