@@ -141,6 +141,14 @@ CHECKS = {
         assert shown.size > 1 and abs(shown - 60).max() < 5
         assert space.attrs["chosen"] == "2+u" and explorer.state == "idle"
     """,
+    "16_find_a_perovskite_descriptor": """
+        tau = "r_x/r_b - n_a*(n_a - (r_a/r_b)/log(r_a/r_b))"
+        assert (found.nested_expression == tau).sum() >= 4 and found.n_not_separable > 1
+        assert float(two.cv_error.sel(expression="t")) > 0.4 > 0.15 > float(two.cv_error.sel(expression="tau"))
+        assert float(nothing.error.min()) < 0.35 and float(nothing.nested_error) > 0.4
+        assert verdict.verdict.values.tolist() == [1, 0, 5, 4]
+        assert explorer.state == "idle" and explorer.chosen == "tau"
+    """,
     "13_choose_a_circuit": """
         assert int(steady.status) == 0 and int(moved.status) == 1
         assert all(abs(float(fit[n]) - v) <= 3 * float(fit[n + "_stderr"]) for n, v in truth.items())
