@@ -9,8 +9,11 @@ from mi_widgets.potentials.environments import (
     neighbors_of,
     split_snapshots,
 )
+from mi_widgets.potentials.field import guest_at, guest_field, iter_guest_field
 from mi_widgets.potentials.gaussian_process import GaussianProcessPotential, SparseGaussianProcess
+from mi_widgets.potentials.guest import CalculatorGuest, LennardJonesGuest
 from mi_widgets.potentials.harmonic import iter_normal_modes, mode_density, normal_modes
+from mi_widgets.potentials.hops import constrained_scan, iter_constrained_scan, nudged_band
 from mi_widgets.potentials.linear import LinearPotential, PolynomialPotential
 from mi_widgets.potentials.md import iter_run_md, run_md
 from mi_widgets.potentials.network import Network, NetworkPotential
@@ -20,6 +23,7 @@ from mi_widgets.potentials.pair_fit import (
     iter_fit_pair_potential,
     make_cluster_energies,
 )
+from mi_widgets.potentials.percolation import percolation_barriers
 from mi_widgets.potentials.potential import Potential, load_potential
 from mi_widgets.potentials.quench import iter_melt_quench, melt_quench
 from mi_widgets.potentials.relax import relax_structure
@@ -36,8 +40,10 @@ from mi_widgets.potentials.vacancies import iter_vacancy_energies, vacancy_energ
 
 __all__ = [
     "TTAM",
+    "CalculatorGuest",
     "Domain",
     "GaussianProcessPotential",
+    "LennardJonesGuest",
     "LinearPotential",
     "Network",
     "NetworkPotential",
@@ -47,11 +53,16 @@ __all__ = [
     "SparseGaussianProcess",
     "SymmetryFunctions",
     "choose_snapshots",
+    "constrained_scan",
     "describe",
     "descriptor_from_dict",
     "fit_pair_potential",
     "fitted_pair_potential",
+    "guest_at",
+    "guest_field",
+    "iter_constrained_scan",
     "iter_fit_pair_potential",
+    "iter_guest_field",
     "iter_learning_curve",
     "iter_map_environments",
     "iter_melt_quench",
@@ -67,7 +78,9 @@ __all__ = [
     "mode_density",
     "neighbors_of",
     "normal_modes",
+    "nudged_band",
     "one_structure",
+    "percolation_barriers",
     "read_snapshots",
     "relax_structure",
     "run_md",

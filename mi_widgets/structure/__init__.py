@@ -5,6 +5,7 @@ from mi_widgets.structure.convert import from_ase, from_pymatgen, to_ase, to_pym
 from mi_widgets.structure.diffusion import diffusion_coefficient
 from mi_widgets.structure.distributions import adf, rdf
 from mi_widgets.structure.dynamics import msd, unwrap
+from mi_widgets.structure.green_kubo import green_kubo_diffusion
 from mi_widgets.structure.neighbors import coordination, coordination_labels, neighbor_list
 from mi_widgets.structure.read import read_structure, read_trajectory
 from mi_widgets.structure.rings import king_rings
@@ -20,6 +21,7 @@ __all__ = [
     "fit_arrhenius",
     "from_ase",
     "from_pymatgen",
+    "green_kubo_diffusion",
     "king_rings",
     "msd",
     "neighbor_list",
