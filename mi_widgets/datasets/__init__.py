@@ -21,6 +21,7 @@ from mi_widgets.datasets._registry import list_datasets
 from mi_widgets.datasets._search_pools import make_search_pool
 from mi_widgets.datasets._silica import make_silica
 from mi_widgets.datasets._silica_melt import load_silica_glass, load_silica_snapshots
+from mi_widgets.datasets._silica_network import load_silica_network
 from mi_widgets.datasets._spectral_map import make_spectral_map
 from mi_widgets.datasets._structures import make_slab
 from mi_widgets.datasets._sts import make_gap_cube
@@ -28,6 +29,7 @@ from mi_widgets.datasets._substrates import load_films, load_substrates
 from mi_widgets.datasets._tblite import compute_pdos
 from mi_widgets.datasets._trajectories import make_diffusing_atoms, make_harmonic_crystal
 from mi_widgets.datasets._transmission import make_molecular_junctions
+from mi_widgets.datasets._two_laboratories import make_two_laboratories
 
 __all__ = [
     "compute_pdos",
@@ -45,6 +47,7 @@ __all__ = [
     "load_pdos",
     "load_prem",
     "load_silica_glass",
+    "load_silica_network",
     "load_silica_snapshots",
     "load_spectral_map",
     "load_substrates",
@@ -69,4 +72,5 @@ __all__ = [
     "make_spectral_map",
     "make_thermal_conductivity",
     "make_thermal_conductivity_library",
+    "make_two_laboratories",
 ]

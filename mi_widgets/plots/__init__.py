@@ -13,6 +13,7 @@ from mi_widgets.plots.bo import (
 from mi_widgets.plots.dos import plot_cluster_map, plot_clusters, plot_dendrogram
 from mi_widgets.plots.eos import plot_forms, plot_isotherms, plot_posterior, plot_profile
 from mi_widgets.plots.impedance import plot_bode, plot_circuit, plot_nyquist
+from mi_widgets.plots.lessons import plot_boundary, plot_curves, plot_groups, plot_scores
 from mi_widgets.plots.maps import map_element, plot_histogram, plot_map
 from mi_widgets.plots.orientation import (
     plot_components,
@@ -49,6 +50,7 @@ __all__ = [
     "map_element",
     "plot_belief",
     "plot_bode",
+    "plot_boundary",
     "plot_calibration",
     "plot_chosen_variables",
     "plot_circuit",
@@ -59,6 +61,7 @@ __all__ = [
     "plot_components",
     "plot_convergence",
     "plot_cross_validation",
+    "plot_curves",
     "plot_dendrogram",
     "plot_descriptor",
     "plot_descriptor_histogram",
@@ -71,6 +74,7 @@ __all__ = [
     "plot_forms",
     "plot_gap_map",
     "plot_grains",
+    "plot_groups",
     "plot_histogram",
     "plot_importance",
     "plot_isotherms",
@@ -89,6 +93,7 @@ __all__ = [
     "plot_rose",
     "plot_sampling",
     "plot_score_density",
+    "plot_scores",
     "plot_spectrum",
     "plot_stereonet",
     "plot_strategies",
