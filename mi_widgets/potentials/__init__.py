@@ -1,5 +1,6 @@
 """Interatomic potentials, given and learnt, and what atoms do in them: melts, glasses, guests."""
 
+from mi_widgets.potentials._snapshot_frames import take_frames
 from mi_widgets.potentials.active import choose_snapshots, iter_learning_curve, learning_curve
 from mi_widgets.potentials.descriptors import SmoothOverlap, SymmetryFunctions, describe, descriptor_from_dict
 from mi_widgets.potentials.domain import Domain
@@ -88,5 +89,6 @@ __all__ = [
     "snapshots_from_trajectory",
     "snapshots_to_ase",
     "split_snapshots",
+    "take_frames",
     "vacancy_energies",
 ]

@@ -5,16 +5,48 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import LabelError
+from mi_widgets.errors import LabelError, ParameterError
 from mi_widgets.history import origin
+from mi_widgets.potentials._snapshot_checks import require_snapshots
 from mi_widgets.potentials.snapshots import label_snapshots
 
 __all__ = ["take_frames", "unlabelled"]
 
 
 def take_frames(snapshots: xr.Dataset, frames: Sequence[int] | np.ndarray) -> xr.Dataset:
-    """Choose frames, by their positions, with their atoms; in the order of the snapshots."""
+    """Choose frames, by their positions, with their atoms; in the order of the snapshots.
+
+    Parameters
+    ----------
+    snapshots : xarray.Dataset
+        As `label_snapshots` makes it.
+    frames : sequence of int
+        Positions along ``frame``, 0 for the first; each is taken once.
+
+    Returns
+    -------
+    xarray.Dataset
+        Snapshots; ``frame`` keeps its labels.
+
+    Raises
+    ------
+    LabelError
+        These are no snapshots.
+    ParameterError
+        There is no such frame.
+
+    Examples
+    --------
+    >>> position = np.random.default_rng(0).uniform(0, 9, size=(3, 2, 3))
+    >>> snapshots = label_snapshots(position, ["Si", "O"], [-1.0, -2.0, -3.0], cell=9 * np.eye(3))
+    >>> take_frames(snapshots, [0, 2]).energy.values
+    array([-1., -3.])
+    """
+    require_snapshots(snapshots, "take_frames")
     places = np.unique(np.asarray(frames, dtype=int))
+    n = snapshots.sizes["frame"]
+    if places.size and not (places[0] >= 0 and places[-1] < n):
+        raise ParameterError(f"take_frames: frames are 0 to {n - 1}, counted by position; got {list(places[:5])}.")
     labels = snapshots["frame"].values[places]
     return snapshots.isel(frame=places, environment=np.flatnonzero(np.isin(snapshots["frame_of"].values, labels)))
 
