@@ -16,6 +16,19 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 # Numbers the text speaks of, asserted in the notebook's own kernel after its last cell.
 CHECKS = {
+    "20_learn_a_potential": """
+        assert optima.sizes["optimum"] == 5 and float(optima.transfer[0]) != 0.6
+        assert float(optima.misfit.max()) < 0.13 and float(np.ptp(optima.cell_a.values)) > 0.7
+        assert change < 1e-9
+        assert table.loc["network", "energy (meV/atom)"] < 2 and table.loc["network", "force (eV/Å)"] < 0.12
+        assert table.loc["process", "force (eV/Å)"] < 0.17 < 0.3 < table.loc["small network", "force (eV/Å)"]
+        assert abs(table.loc["network", "forces within their 90 %"] - 0.9) < 0.05
+        assert abs(total[-1] - total[0]) < 2e-3 and min(overlap.values()) > 0.93
+        assert pushed_error[0] < -20 and abs(pushed_error[-1]) < 0.3 and 2.2 < flagged < 2.5
+        assert abs(density["error (meV/atom)"][2]) < 5 and abs(density["error (meV/atom)"][1]) > 10
+        assert density["atoms outside"][3] < 0.05 < density["atoms outside"][0]
+        assert explorer.state in ("running", "done")
+    """,
     "00_start_here": """
         assert abs(float(line.median()) - 284.4) < 0.1
         assert 0.3 < float(shift.max() - shift.min()) < 0.7
