@@ -16,7 +16,7 @@ import holoviews as hv
 import numpy as np
 import traitlets
 from bokeh.core.json_encoder import serialize_json
-from bokeh.core.serialization import Serializer
+from bokeh.core.serialization import Serializer, UnknownReferenceError
 from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.io.doc import patch_curdoc
@@ -79,6 +79,7 @@ class View(anywidget.AnyWidget):
         self._events: list[Any] = []
         self._displays: dict[str, None] = {}
         self._behind: set[str] = set()  # displays that still show what was drawn before
+        self._replaced = False
         self._ack: dict[str, Any] | None = None
         self._wanted: dict[str, Callable[[bytes], None]] = {}
         self._keys: list[Callable[[str, bool], None]] = []
@@ -93,7 +94,7 @@ class View(anywidget.AnyWidget):
         """Draw something else; every display of this view asks for it."""
         with self.lock:
             self._document.remove_on_change(self)
-            self._behind = set(self._displays)
+            self._behind, self._replaced = set(self._displays), True
             self._build(element)
             self.send({"k": "reset"})
 
@@ -265,7 +266,12 @@ class View(anywidget.AnyWidget):
             if vid in self._behind:
                 self._flush()
                 return  # of figures that are gone: nothing here has their names
-            self._document.apply_json_patch(json.loads(message["patch"]), setter=self)
+            try:
+                self._document.apply_json_patch(json.loads(message["patch"]), setter=self)
+            except UnknownReferenceError:  # said of the old figures by a page that has yet to draw the new ones
+                if not self._replaced:
+                    raise
+                return
             for after in self._after:
                 after()
         elif kind == "key":
