@@ -82,7 +82,7 @@ def plot_descriptor_map(
     Examples
     --------
     >>> from mi_widgets import screening
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> ds = make_perovskites()
     >>> fits = [screening.fit_descriptor(ds, name) for name in ("t", "tau")]
     >>> "others" in [e.label for e in plot_descriptor_map(*fits)]
@@ -137,7 +137,7 @@ def plot_descriptor_histogram(fit: xr.Dataset, *, n_bins: int = 30, title: str =
     Examples
     --------
     >>> from mi_widgets import screening
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> len(plot_descriptor_histogram(screening.fit_descriptor(make_perovskites())))
     2
     """
@@ -213,7 +213,7 @@ def plot_expression_ranking(found: xr.Dataset, *, n: int = 40, title: str = "") 
     Examples
     --------
     >>> from mi_widgets import screening
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> len(plot_expression_ranking(screening.compare_descriptors(make_perovskites())))
     4
     """
@@ -262,7 +262,7 @@ def plot_calibration(fit: xr.Dataset, *, n_bins: int = 5, title: str = "") -> hv
     Examples
     --------
     >>> from mi_widgets import screening
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> len(plot_calibration(screening.fit_descriptor(make_perovskites())))
     3
     """

@@ -80,7 +80,7 @@ def search_expressions(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> found = search_expressions(make_perovskites(n_compounds=150))
     >>> bool(found.nested_error >= found.cv_error[0])
     True
@@ -111,7 +111,7 @@ def iter_search_expressions(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> parts = iter_search_expressions(make_perovskites(n_compounds=60))
     >>> next(parts).total
     12348

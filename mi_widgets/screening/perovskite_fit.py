@@ -52,7 +52,7 @@ def fit_descriptor(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> fit = fit_descriptor(make_perovskites())
     >>> 3.8 < float(fit.high) < 4.5
     True
@@ -163,7 +163,7 @@ def predict_perovskites(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> fit = fit_descriptor(make_perovskites())
     >>> new = label_compounds(["new"], [1.44], [0.605], [1.40], [2], ["O"])
     >>> predict_perovskites(fit, new).probability.item() > 0.5

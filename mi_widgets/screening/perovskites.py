@@ -201,7 +201,7 @@ def compare_descriptors(
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> found = compare_descriptors(make_perovskites(), ["t", "tau"], form=["window", "threshold"])
     >>> bool(found.cv_error.sel(expression="tau") < found.cv_error.sel(expression="t"))
     True

@@ -58,7 +58,7 @@ class PerovskiteExplorer(Study):
 
     Examples
     --------
-    >>> from mi_widgets.datasets._perovskites import make_perovskites
+    >>> from mi_widgets.datasets import make_perovskites
     >>> explorer = PerovskiteExplorer(make_perovskites(n_compounds=60), threaded=False)
     >>> explorer.chosen
     'tau'
@@ -77,6 +77,8 @@ class PerovskiteExplorer(Study):
                 f"PerovskiteExplorer needs compounds along 'candidate'; they are along {tuple(data.dims)}."
             )
         self._fits: dict[tuple[str, str], xr.Dataset] = {}
+        self._drawn_result: xr.Dataset | None = None
+        self._drawn = ""
         anions = sorted(set(data["anion"].values.astype(str).tolist()))
         forms = [("on one side", "threshold"), ("between two values", "window")]
         self.__dict__["fields"] = (
@@ -135,11 +137,11 @@ class PerovskiteExplorer(Study):
         self._compounds = RowTable(text.COMPOUND_COLUMNS, self.guard(self._row_picked))
         self._note, self._about, self._none = ipw.HTML(), ipw.HTML(), ipw.HTML()
         self._draw_ranking()
-        self._draw_chosen()
-        self._draw_compounds()
-        left = stack("Compounds over two descriptors", self._map.view, self._none, self._compounds)
-        right = stack("Descriptors, the best first", self._expressions, self._note, self._ranked)
-        return ipw.VBox([beside(left, right, shares=(1.0, 1.1)), stack("The chosen one", self._about, self._histogram)])
+        self._draw_texts()
+        left = stack("Compounds over two descriptors", self._map.view)
+        right = stack("The chosen one", self._about, self._histogram)
+        below = stack("Descriptors, the best first", self._expressions, self._note, self._ranked)
+        return ipw.VBox([beside(left, right, shares=(1.0, 1.0)), self._none, self._compounds, below])
 
     def _axes(self) -> tuple[xr.Dataset, xr.Dataset]:
         names = [self.chosen if self.params[n] == "chosen" else self.params[n] for n in ("x", "y")]
@@ -158,24 +160,27 @@ class PerovskiteExplorer(Study):
 
     def _draw_result(self) -> None:
         self._draw_ranking()
-        if not self.worker.running:
+        if not self.worker.running and self._drawn_result is not self.result:  # pictures once, at the end
+            self._drawn_result = self.result
+            self._ranked.show(plot_expression_ranking(self._table()))
             self._draw_chosen()
-            self._draw_compounds()
 
     def _draw_ranking(self) -> None:
         self._expressions.rows = text.expression_rows(self._table(), _ROWS)
         self._mark_row()
         self._note.value = text.note(self.result)
-        if not self.worker.running:
-            self._ranked.show(plot_expression_ranking(self._table()))
 
     def _mark_row(self) -> None:
         self._expressions.chosen = [r["id"] for r in self._expressions.rows if r["cells"][0] == self.chosen]
 
-    def _draw_chosen(self) -> None:
+    def _draw_texts(self) -> None:
         self._drawn = self.chosen
         self._mark_row()
         self._about.value = text.about_expression(self.fit)
+        self._draw_compounds()
+
+    def _draw_chosen(self) -> None:
+        self._draw_texts()
         self._histogram.show(plot_descriptor_histogram(self.fit))
         self._draw_map()
 
@@ -191,11 +196,16 @@ class PerovskiteExplorer(Study):
         self._none.value = f'<div class="mi-hint">{hint}</div>'
 
     def _draw_params(self, changed: tuple[str, ...]) -> None:
-        if "form" in changed and not hasattr(self, "_drawn"):
+        if set(changed) == set(self.params):
+            if self.params["form"] != "threshold":  # drawn with the defaults
+                self._known = screening.compare_descriptors(self.data, _KNOWN, form=self.params["form"])
+                self._draw_ranking()
             return
         if "form" in changed:
             self._known = screening.compare_descriptors(self.data, _KNOWN, form=self.params["form"])
             self._draw_ranking()
+            if self.result is None:
+                self._ranked.show(plot_expression_ranking(self._known))
             self._draw_chosen()
         elif set(changed) & {"x", "y", "anion"}:
             self._draw_map()
@@ -203,7 +213,8 @@ class PerovskiteExplorer(Study):
     def _draw_selection(self) -> None:
         if self.chosen != self._drawn:
             self._draw_chosen()
-        self._draw_compounds()
+        else:
+            self._draw_compounds()
 
     # ---- pointing --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from harness import Server, run_notebook, wait_for_kernel
 from playwright.sync_api import Page, expect
 
 OPEN = """
-    from mi_widgets.datasets._perovskites import make_perovskites
+    from mi_widgets.datasets import make_perovskites
     from mi_widgets.widgets.perovskites import PerovskiteExplorer
     explorer = PerovskiteExplorer(make_perovskites())
     explorer
@@ -35,6 +35,7 @@ def test_search_rows_compounds_and_a_reload(page: Page, lab: Server, screenshot:
                          figure["y"] + (0.85 - 0.05 * (step // 10)) * figure["height"])  # fmt: skip
         page.wait_for_timeout(80)
     expect(compounds).to_have_count(1)
+    expect(page.locator(".mi-error")).to_have_count(0)
     screenshot("perovskite_explorer", ".mi-explorer")
 
     page.locator(".mi-controls select").nth(4).select_option("O")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets._perovskites import make_perovskites
+from mi_widgets.datasets import make_perovskites
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.methods.expression import evaluate

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from mi_widgets import screening
-from mi_widgets.datasets._perovskites import make_perovskites
+from mi_widgets.datasets import make_perovskites
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.plots.perovskites import plot_calibration, plot_descriptor_histogram, plot_expression_ranking
 from mi_widgets.widgets.perovskites import PerovskiteExplorer
@@ -68,6 +68,19 @@ def test_a_click_shows_the_radii_of_a_compound(explorer: PerovskiteExplorer) -> 
     explorer.params = explorer.params | {"anion": "all"}
     explorer._map._tapped(SimpleNamespace(x=1e6, y=1e6, modifiers=None))
     assert explorer.selection["candidate"] == []
+
+
+def test_a_click_on_a_figure_that_is_gone_is_no_error(explorer: PerovskiteExplorer, page_of: Any) -> None:
+    """The page has got the new document, and said something of the old one before it drew that."""
+    view = explorer._map.view
+    page = page_of(view)
+    page.open()
+    old = view.figure("perovskites")
+    explorer._draw_map()
+    page.open()
+    page.event("tap", old, sx=1, sy=1, x=0.9, y=4.0)
+    assert explorer.message.value == ""
+    assert not page.of("error")
 
 
 def test_the_filter_draws_one_anion(explorer: PerovskiteExplorer) -> None:
