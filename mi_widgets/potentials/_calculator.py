@@ -12,10 +12,10 @@ __all__ = ["make_calculator"]
 
 def make_calculator(potential: Any) -> Any:
     """Calculator of a `Potential`; its class is made here because ASE is imported only when it is needed."""
-    need_ase("calculator")
-    from ase.calculators.calculator import Calculator, all_changes
+    base = need_ase("calculator", "ase.calculators.calculator")
+    calculator: Any = base.Calculator
 
-    class LearntCalculator(Calculator):  # type: ignore[misc, unused-ignore]
+    class LearntCalculator(calculator):
         """Energy, energies of atoms, forces and stress; ``results["outside"]`` flags what is outside the domain."""
 
         implemented_properties = ["energy", "energies", "forces", "stress", "free_energy"]  # noqa: RUF012 - as ASE wants it
@@ -24,7 +24,7 @@ def make_calculator(potential: Any) -> Any:
             super().__init__()
             self.potential = potential
 
-        def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
+        def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = base.all_changes) -> None:
             """Fill ``results`` for a structure."""
             super().calculate(atoms, properties, system_changes)
             a: Any = self.atoms

@@ -68,8 +68,8 @@ class Course:
             {"epoch": ("epoch", np.array(self.epoch, dtype=int), {"units": "1", "long_name": "epoch"})},
         )
         given: dict[str, Any] = {"seed": int(seed), "n_frames": snapshots.sizes["frame"]}
-        ds.attrs = origin("potentials.Network.fit", "course of a training", given, of=snapshots)
-        ds.attrs |= {"best_epoch": self.best_epoch, "best_loss": self.best}
+        where = origin("potentials.Network.fit", "course of a training", given, of=snapshots)
+        ds.attrs = {**where, "best_epoch": self.best_epoch, "best_loss": self.best}
         return ds
 
     @classmethod

@@ -88,3 +88,42 @@ def forces(start, n_near, other, vector, distance, species, cutoff, inner, radia
                 force[i, x] += here
                 for y in range(3):
                     virial[y, x] -= vector[k, y] * here
+
+
+@njit(**OPTIONS)
+def renew(start, other, shift, position, cutoff, inner):
+    """Neighbours within the cutoff out of a longer list, those within the inner cutoff first."""
+    n = start.size - 1
+    begin, n_near = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
+    others, vectors, distances = np.empty_like(other), np.empty_like(shift), np.empty(other.size)
+    far = np.empty(other.size, np.int64)
+    at = 0
+    for i in range(n):
+        n_far = 0
+        for k in range(start[i], start[i + 1]):
+            j = other[k]
+            dx = position[j, 0] - position[i, 0] + shift[k, 0]
+            dy = position[j, 1] - position[i, 1] + shift[k, 1]
+            dz = position[j, 2] - position[i, 2] + shift[k, 2]
+            square = dx * dx + dy * dy + dz * dz
+            if square >= cutoff * cutoff:
+                continue
+            if square >= inner * inner:
+                far[n_far] = k
+                n_far += 1
+                continue
+            others[at], distances[at] = j, math.sqrt(square)
+            vectors[at, 0], vectors[at, 1], vectors[at, 2] = dx, dy, dz
+            at += 1
+        n_near[i] = at - begin[i]
+        for f in range(n_far):
+            k = far[f]
+            j = other[k]
+            dx = position[j, 0] - position[i, 0] + shift[k, 0]
+            dy = position[j, 1] - position[i, 1] + shift[k, 1]
+            dz = position[j, 2] - position[i, 2] + shift[k, 2]
+            others[at], distances[at] = j, math.sqrt(dx * dx + dy * dy + dz * dz)
+            vectors[at, 0], vectors[at, 1], vectors[at, 2] = dx, dy, dz
+            at += 1
+        begin[i + 1] = at
+    return begin, n_near, others[:at], vectors[:at], distances[:at]

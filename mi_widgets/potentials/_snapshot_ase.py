@@ -1,5 +1,6 @@
 """Snapshots from ASE's Atoms and back; extended XYZ by ASE's reader."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,17 @@ _STRESS = ("stress", "ref_stress", "dft_stress")
 _VIRIAL = ("virial", "virials", "ref_virial", "ref_virials", "dft_virial")
 
 
-def need_ase(who: str) -> None:
-    """Raise unless ASE is installed."""
+def need_ase(who: str, module: str = "ase") -> Any:
+    """A module of ASE, which is imported when it is needed."""
     try:
-        import ase  # noqa: F401
+        return importlib.import_module(module)
     except ImportError as error:
         raise MissingDependencyError(f'{who} needs the package ase: pip install "mi-widgets[structure]"') from error
 
 
 def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     """Atoms of a file of extended XYZ, and its name."""
-    need_ase("read_snapshots")
-    import ase.io
+    ase_io = need_ase("read_snapshots", "ase.io")
 
     if not isinstance(path, str | os.PathLike):
         raise FileFormatError(f"read_snapshots needs the path of a file; got {type(path).__name__}.")
@@ -38,7 +38,7 @@ def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     if file.stat().st_size == 0:
         raise FileFormatError(f"{file.name} is empty (0 bytes). Copy or export it again.")
     try:
-        images = list(ase.io.iread(file, index=":", format="extxyz"))
+        images = list(ase_io.iread(file, index=":", format="extxyz"))
     except Exception as error:  # damaged text can end in any exception inside ASE
         raise FileFormatError(
             f"{file.name} cannot be read as extended XYZ: {str(error)[:300] or type(error).__name__}. Each frame is "
@@ -52,8 +52,7 @@ def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
 
 def arrays_of(images: Any) -> dict[str, Any]:
     """Arguments of `label_snapshots` from Atoms."""
-    need_ase("snapshots_from_ase")
-    import ase
+    ase = need_ase("snapshots_from_ase")
 
     listed = [images] if isinstance(images, ase.Atoms) else list(images)
     if not listed or not all(isinstance(a, ase.Atoms) for a in listed):
@@ -137,9 +136,8 @@ def _common_info(images: list[Any]) -> dict[str, np.ndarray]:
 
 def atoms_of(snapshots: xr.Dataset, i: int) -> Any:
     """One frame, by its position, as Atoms with results."""
-    need_ase("snapshots_to_ase")
-    import ase
-    from ase.calculators.singlepoint import SinglePointCalculator
+    ase = need_ase("snapshots_to_ase")
+    single = need_ase("snapshots_to_ase", "ase.calculators.singlepoint")
 
     label = snapshots["frame"].values[i]
     here = snapshots["frame_of"].values == label
@@ -155,7 +153,7 @@ def atoms_of(snapshots: xr.Dataset, i: int) -> Any:
     if "stress" in snapshots and np.isfinite(snapshots["stress"].values[i]).all():
         s = snapshots["stress"].values[i]
         results["stress"] = np.array([s[0, 0], s[1, 1], s[2, 2], s[1, 2], s[0, 2], s[0, 1]])
-    atoms.calc = SinglePointCalculator(atoms, **results)
+    atoms.calc = single.SinglePointCalculator(atoms, **results)
     for name, coord in snapshots.coords.items():
         if coord.dims == ("frame",) and name != "frame":
             atoms.info[str(name)] = coord.values[i].item()
