@@ -34,7 +34,9 @@ class Network:
     are kept. Charges and anything beyond the cutoff of the descriptor are not known to it.
 
     Standard errors are those of a Bayesian linear regression on the last layer (Laplace's approximation) plus a
-    constant, both scaled on the validation frames.
+    constant, both scaled on the validation frames. Frames drawn by chance from the runs that are learnt from make those
+    of energies too small: give a run of its own as validation where they matter. Stress is not learnt from: data of one
+    density say little of the pressure, and that of the prediction may be off by 0.01 eV/angstrom^3 (1.6 GPa).
 
     Parameters
     ----------
