@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, MissingDependencyError
+from mi_widgets.errors import DataError, LabelError
 from mi_widgets.methods._elements import masses
+from mi_widgets.potentials._snapshot_ase import need_ase
 
-__all__ = ["Atoms", "atoms_of", "need_ase", "to_ase"]
+__all__ = ["Atoms", "atoms_of", "to_ase"]
 
 
 class Atoms(NamedTuple):
@@ -71,15 +72,9 @@ def atoms_of(structure: xr.Dataset, *, who: str, frames: bool = False) -> Atoms:
     return Atoms(values["position"], values["cell"], pbc, element, mass, values.get("velocity"))
 
 
-def need_ase(who: str) -> Any:
-    """ASE, or an error that says how to install it."""
-    try:
-        import ase
-    except ImportError as error:
-        raise MissingDependencyError(f'{who} needs the package ase: pip install "mi-widgets[structure]"') from error
-    return ase
-
-
 def to_ase(atoms: Atoms, *, who: str) -> Any:
     """ASE's Atoms of one structure."""
-    return need_ase(who).Atoms(list(atoms.element), positions=atoms.position, cell=atoms.cell, pbc=atoms.pbc)
+    need_ase(who)
+    import ase
+
+    return ase.Atoms(list(atoms.element), positions=atoms.position, cell=atoms.cell, pbc=atoms.pbc)

@@ -18,7 +18,7 @@ class Waves(NamedTuple):
 
     Attributes
     ----------
-    index : (n_waves, 3) int
+    integers : (n_waves, 3) int
     vector : (n_waves, 3)
         1/angstrom, with the factor 2 pi.
     weight, slope : (n_waves, 2)
@@ -27,7 +27,7 @@ class Waves(NamedTuple):
         Largest integers.
     """
 
-    index: np.ndarray
+    integers: np.ndarray
     vector: np.ndarray
     weight: np.ndarray
     slope: np.ndarray
@@ -105,7 +105,7 @@ def sum_waves(
 
 
 def madelung_energy(position: np.ndarray, charge: np.ndarray, cell: np.ndarray, *, tolerance: float = 1e-12) -> float:
-    """Energy of point charges (eV), every sum carried to a tolerance: slow, and no table, list or cutoff of the engine."""
+    """Energy of point charges (eV), sums carried to a tolerance: slow, without table, list or cutoff of the engine."""
     from scipy.special import erfc
 
     volume = abs(float(np.linalg.det(cell)))

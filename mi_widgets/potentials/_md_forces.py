@@ -61,7 +61,7 @@ def forces_of(forces: Any, atoms: Atoms, *, who: str) -> Forces:
     if hasattr(forces, "get_forces"):
         return CalculatorForces(forces, atoms, who=who)
     if callable(forces):
-        return forces  # type: ignore[no-any-return]
+        return forces
     raise ParameterError(
         f"{who}: forces must be TTAM(), a fitted potential, a calculator of ASE, or a function from positions (n, 3) "
         f"to energy and forces; got {type(forces).__name__}."

@@ -91,7 +91,7 @@ class Engine:
         if known is not None and np.array_equal(known.vectors, vectors) and np.array_equal(self._kind, kind):
             return known
         s, volume = self.settings, abs(float(np.linalg.det(vectors)))
-        own, mean = constant_energy(*self.strengths[kind].T, s.alpha, volume)
+        own, mean = constant_energy(self.strengths[kind, 0], self.strengths[kind, 1], s.alpha, volume)
         n = max(1, len(kind))
         vectors = np.array(vectors, dtype=float)
         self._cell = Cell(

@@ -152,9 +152,10 @@ def fit_pair_potential(
     -------
     xarray.Dataset
         Over ``optimum``, the best fit first: ``transfer`` (e); ``a``, ``b`` (angstrom) and ``c`` (kcal**0.5 angstrom**3
-        mol**-0.5) over ``species``, with ``<name>_stderr`` (NaN where the data do not determine it); ``misfit`` (eV), root of the mean
-        square; ``n_starts`` that ended there; ``cell_a``, ``cell_c`` (angstrom) and ``energy`` of a formula unit (eV)
-        of relaxed quartz; ``cell_misfit`` (1), root of the mean squared relative deviation from `observed`; ``status``:
+        mol**-0.5) over ``species``, with ``<name>_stderr`` (NaN where the data do not determine it); ``misfit`` (eV),
+        root of the mean square; ``n_starts`` that ended there; ``cell_a``, ``cell_c`` (angstrom) and ``energy`` of a
+        formula unit (eV) of relaxed quartz; ``cell_misfit`` (1), root of the mean squared relative deviation from
+        `observed`; ``status``:
         ``ok``, ``at_bound``, ``not_converged``, ``no_crystal`` (quartz is not stable with it) or ``not_run``.
 
     Raises

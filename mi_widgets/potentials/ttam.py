@@ -8,8 +8,9 @@ import xarray as xr
 
 from mi_widgets.errors import MIWidgetsWarning, ParameterError
 from mi_widgets.history import origin
-from mi_widgets.potentials._atoms import Atoms, atoms_of, need_ase
+from mi_widgets.potentials._atoms import Atoms, atoms_of
 from mi_widgets.potentials._neighbors import resolve_engine
+from mi_widgets.potentials._snapshot_ase import need_ase
 from mi_widgets.potentials._ttam_engine import VOIGT, Engine, Settings
 from mi_widgets.potentials._ttam_input import check_geometry, kinds_of
 from mi_widgets.potentials._ttam_pairs import ELEMENTS, Parameters, check_parameters
@@ -260,4 +261,3 @@ class TTAM:
         kind = kinds_of(atoms.element, who=who)
         check_geometry(atoms.position, atoms.cell, atoms.pbc, who=who)
         return self._engine.fresh(), kind
-
