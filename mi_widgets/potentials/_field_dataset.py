@@ -81,7 +81,8 @@ def _references(ds: xr.Dataset, work: "_Work") -> None:
         error[:m] = work.fitted.rmse if work.fitted.plain else work.fitted.held_out_error
     ds.coords["reference"] = ("reference", np.arange(n), {"units": "1", "long_name": "reference point"})
     place = work.point[at]
-    ds["reference_position"] = (("reference", "axis"), place, {"units": "angstrom", "long_name": "place of a reference"})
+    length = {"units": "angstrom", "long_name": "place of a reference"}
+    ds["reference_position"] = (("reference", "axis"), place, length)
     for name, value, text in (
         ("reference_guest_energy", work.frozen[at], _FIELD["guest_energy"]),
         ("reference_relaxation_energy", np.array([r[1] for r in work.rows]), _FIELD["relaxation_energy"]),
@@ -100,7 +101,7 @@ def point_dataset(system: GuestSystem, at: np.ndarray, field: xr.Dataset, larges
     frozen, near = system.frozen(at[None])
     if not near[0] > 0.3:
         raise DataError(
-            f"{system.who}: the guest at {at.round(3).tolist()} lies on top of an atom of the matrix. Choose a point of "
+            f"{system.who}: the guest at {at.round(3).tolist()} lies on top of an atom. Choose a point of "
             "field.where(field.status == 0)."
         )
     found = system.relaxed(at, largest_force=largest_force)

@@ -1,4 +1,4 @@
-"""From relaxed reference points to the whole grid: a regression, with its error on points that are far from the others."""
+"""From relaxed reference points to the whole grid: a regression, and its error far from all that it was fitted to."""
 
 from typing import Any
 
@@ -85,7 +85,8 @@ def fit_references(
         for k in range(n_folds):
             out = fold == k
             if out.any() and not out.all():
-                value[out], error[out] = _with_error(_without(model, regressor, features[~out], target[~out]), features[out])
+                other = _without(model, regressor, features[~out], target[~out])
+                value[out], error[out] = _with_error(other, features[out])
     return Fitted(model, value, np.maximum(error, 1e-6), target)
 
 

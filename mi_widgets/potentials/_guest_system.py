@@ -68,7 +68,7 @@ class GuestSystem:
             )
         if self.box.min() < 2 * guest.cutoff:
             raise DataError(
-                f"{self.who}: the cell is {self.box.min():.4g} angstrom wide and the guest reaches {guest.cutoff:g}: it "
+                f"{self.who}: the cell is {self.box.min():.4g} angstrom wide, the guest reaches {guest.cutoff:g}: it "
                 f"would feel atoms twice. Take a larger cell, or LennardJonesGuest(cutoff={self.box.min() / 2:.3g})."
             )
         self.kind = np.array([names.index(e) for e in self.atoms.element])

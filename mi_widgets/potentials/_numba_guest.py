@@ -1,4 +1,4 @@
-"""What a guest at many points feels of the atoms around it, compiled: energies, forces on the atoms, symmetry functions."""
+"""What a guest feels of the atoms around it, compiled: energies, forces on the atoms, symmetry functions."""
 
 import math
 

@@ -10,9 +10,7 @@ import numpy as np
 __all__ = ["find_path", "find_thresholds"]
 
 
-def find_thresholds(
-    energy: np.ndarray, shape: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def find_thresholds(energy: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """For each direction threshold, lowest energy and a point of the cluster; and when the lowest point's own winds.
 
     Points are added from the lowest on; clusters are joined with the shift between their roots (union and find), so

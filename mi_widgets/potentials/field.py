@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import ParameterError
+from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.methods.threads import one_thread
 from mi_widgets.potentials._field_dataset import field_dataset, point_dataset
 from mi_widgets.potentials._field_regress import Fitted, blocks_of, fit_references, make_regressor
@@ -92,8 +92,8 @@ def guest_field(
         scalars ``matrix_energy`` (the first term), ``relaxation_rmse`` (on blocks left out; NaN until there are
         references) and ``frozen_std`` (spread of the third term, for comparison), eV; over ``reference``:
         ``reference_position`` (reference, axis), ``reference_guest_energy``, ``reference_relaxation_energy``,
-        ``reference_held_out`` and its ``_stderr``, ``reference_round`` and ``reference_status`` (ok, not_converged); and
-        the relaxed matrix as a structure: ``position``, ``cell``, ``pbc``, ``element``.
+        ``reference_held_out`` and its ``_stderr``, ``reference_round`` and ``reference_status`` (ok, not_converged);
+        and the relaxed matrix as a structure: ``position``, ``cell``, ``pbc``, ``element``.
 
     Raises
     ------
@@ -200,11 +200,9 @@ class _Work:
         self.frozen, _ = self.system.frozen(self.point)
         self.open = np.flatnonzero(self.frozen < self.settings.most_frozen)
         if self.open.size < _LEAST:
-            from mi_widgets.errors import DataError
-
             raise DataError(
                 f"guest_field: the guest is below {self.settings.most_frozen:g} eV at {self.open.size} of "
-                f"{self.frozen.size} points; it fits nowhere. Take a smaller sigma, a larger most_frozen, or a finer grid."
+                f"{self.frozen.size} points; it fits nowhere. Take a smaller sigma or a larger most_frozen."
             )
         features, first = self.system.features(self.point[self.open])
         self.features = np.column_stack([self.frozen[self.open], features])

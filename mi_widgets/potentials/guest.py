@@ -50,8 +50,8 @@ class LennardJonesGuest:
     def __post_init__(self) -> None:
         if set(self.sigma) != set(self.epsilon) or not self.sigma:
             raise ParameterError(
-                f"LennardJonesGuest: sigma is of {sorted(self.sigma)}, epsilon of {sorted(self.epsilon)}; give both for "
-                "each element of the matrix."
+                f"LennardJonesGuest: sigma is of {sorted(self.sigma)}, epsilon of {sorted(self.epsilon)}; give both "
+                "for each element of the matrix."
             )
         for name, values in (("sigma", self.sigma), ("epsilon", self.epsilon), ("cutoff", {"": self.cutoff})):
             for key, value in values.items():

@@ -8,6 +8,7 @@ from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.history import origin
 from mi_widgets.potentials import _winding
 from mi_widgets.potentials._cell_list import numba_module
+from mi_widgets.potentials._field_dataset import flags
 
 __all__ = ["percolation_barriers"]
 
@@ -34,7 +35,7 @@ def percolation_barriers(
     Parameters
     ----------
     field : xarray.Dataset
-        Of `guest_field`: ``energy`` (x, y, z), eV; ``guest_energy`` and ``energy_stderr`` are used where they are there.
+        Of `guest_field`: ``energy`` (x, y, z), eV; ``guest_energy`` and ``energy_stderr`` are used if there.
     n_draws : int
         The standard error is the scatter of barriers over so many fields drawn from the field's standard error; 0: NaN.
     correlation_length : float
@@ -54,7 +55,7 @@ def percolation_barriers(
 
         and along the path, over ``point`` (NaN after its end): ``path_position`` (direction, point, axis), angstrom,
         from the lowest point of the cluster to its image, not wrapped back; ``path_distance``, angstrom, along it;
-        ``path_energy``, ``path_guest_energy`` and ``path_energy_stderr``, eV. Energies are above that of the matrix alone.
+        ``path_energy``, ``path_guest_energy`` and ``path_energy_stderr``, eV. Energies are above the matrix alone.
 
     Raises
     ------
@@ -179,7 +180,8 @@ def _dataset(
         if not len(way):
             continue
         place[d, : len(way)] = start + way * spacing
-        along[d, : len(way)] = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0) * spacing, axis=1))])
+        steps = np.linalg.norm(np.diff(way, axis=0) * spacing, axis=1)
+        along[d, : len(way)] = np.concatenate([[0.0], np.cumsum(steps)])
         at = tuple((way % grids[0].shape).T)  # type: ignore[union-attr]
         for name, grid in zip(names, grids, strict=True):
             if grid is not None:
@@ -202,10 +204,9 @@ def _dataset(
     )
     ds["n_points"] = ("direction", [len(w) for w in ways], {"units": "1", "long_name": "points of the path"})
     blocked = np.isnan(found["threshold"]).astype(np.int8)
-    ds["status"] = ("direction", blocked, {
-        "flag_values": np.array([0, 1], dtype=np.int8), "flag_meanings": "ok blocked", "long_name": "status of the path",
-    })  # fmt: skip
-    ds["path_position"] = (("direction", "point", "axis"), place, {"units": "angstrom", "long_name": "place on the path"})
+    ds["status"] = ("direction", blocked, flags("ok", "blocked", of="status of the path"))
+    length = {"units": "angstrom", "long_name": "place on the path"}
+    ds["path_position"] = (("direction", "point", "axis"), place, length)
     ds["path_distance"] = (("direction", "point"), along, {"units": "angstrom", "long_name": "distance along the path"})
     for name, value in values.items():
         ds[name] = (("direction", "point"), value, {"units": "eV", "long_name": texts[name]})
