@@ -38,8 +38,10 @@ def accuracy():
         fast, tight = TTAM().evaluate(ds), TTAM(cutoff=15.0).evaluate(ds)
         squares.append(float(((fast.force - tight.force) ** 2).mean()))
         offsets.append(1e3 * float(fast.energy - tight.energy) / 72)
-    print(f"cutoff 8 against 15 angstrom, 20 snapshots: forces {np.sqrt(np.mean(squares)):.5f} eV/angstrom (goal 0.002), "
-          f"energies {np.mean(offsets):.3f} ± {np.std(offsets):.3f} meV/atom")  # fmt: skip
+    print(
+        f"cutoff 8 against 15 angstrom, 20 snapshots: forces {np.sqrt(np.mean(squares)):.5f} eV/angstrom (goal 0.002)"
+    )
+    print(f"energies {np.mean(offsets):.3f} ± {np.std(offsets):.3f} meV/atom")
     ds, worst, h = one_structure(snapshots, 10), 0.0, 1e-4
     force = TTAM().evaluate(ds).force.values
     for i in range(0, 72, 12):
@@ -67,12 +69,13 @@ def speed():
     for name, ds in (("72", small), ("216", glass), ("648", replicate(glass, (3, 1, 1)))):
         for temperature in (300, 3500):
             warm = run_md(ds, TTAM(), temperature=temperature, ensemble="langevin", n_steps=300, every=300)
-            _, seconds = timed(lambda s=warm.isel(frame=-1): run_md(s, TTAM(), ensemble="nve", n_steps=500, every=500))
+            last = warm.isel(frame=-1)
+            _, seconds = timed(lambda s=last: run_md(s, TTAM(), ensemble="nve", n_steps=500, every=500))
             print(f"{name} atoms at {temperature} K: {2 * seconds:.2f} ms/step (goal for 216: 1.5)")
 
 
 def glasses():
-    for seed in (0, 1, 2):
+    for seed in (0, 1):
         run, seconds = timed(lambda seed=seed: melt_quench(n_atoms=216, rate=100.0, seed=seed))
         last = run.isel(frame=-1)
         on = run_md(last, TTAM(), ensemble="nve", n_steps=8000, every=40)
@@ -81,9 +84,11 @@ def glasses():
         angle = adf(on, 2.2, triplet=("O", "Si", "O"))
         mean = float((angle.adf * angle.angle).sum() / angle.adf.sum())
         peak = rdf(on).rdf.sel(pair="Si-O")
-        print(f"glass {seed}: {seconds:.0f} s (goal 60), Si-O {number:.3f}, O-Si-O {mean:.2f}, peak "
-              f"{float(peak.r[int(np.argmax(peak.values))]):.2f} angstrom, drift over 8 ps "
-              f"{total[-20:].mean() - total[:20].mean():.4f} meV/atom, {float(on.energy.mean()) / 72:.3f} eV")  # fmt: skip
+        first, drift = float(peak.r[int(np.argmax(peak.values))]), total[-20:].mean() - total[:20].mean()
+        print(
+            f"glass {seed}: {seconds:.0f} s (goal 60), Si-O {number:.3f}, O-Si-O {mean:.2f}, peak {first:.2f} angstrom"
+        )
+        print(f"  drift over 8 ps {drift:.4f} meV/atom, {float(on.energy.mean()) / 72:.3f} eV for each SiO2")
 
 
 def vibrations():
@@ -96,8 +101,9 @@ def vibrations():
     moving = np.histogram(found.frequency, edges, weights=found.values)[0]
     harmonic = np.histogram(modes.frequency[3:], edges)[0]
     overlap = np.minimum(moving / moving.sum(), harmonic / harmonic.sum()).sum()
-    print(f"relaxed {first:.1f} s, {modes.sizes['mode']} modes {second:.1f} s ({mode_density(modes).n_imaginary.item()} "
-          f"imaginary), 16 ps {third:.1f} s: overlap of the densities {overlap:.3f} (goal 0.9)")  # fmt: skip
+    imaginary = mode_density(modes).n_imaginary.item()
+    print(f"relaxed {first:.1f} s, {modes.sizes['mode']} modes {second:.1f} s, {imaginary} of them imaginary")
+    print(f"16 ps {third:.1f} s: overlap of the two densities {overlap:.3f} (goal 0.9)")
 
 
 def lesson():
