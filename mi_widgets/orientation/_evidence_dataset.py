@@ -60,27 +60,9 @@ def evidence_dataset(
     n_replicas: int,
 ) -> xr.Dataset:
     """Everything that is finished; the rest is NaN."""
-    n, most = len(candidates), max([c.n_components for c in candidates] + [1])
-    of_run = np.full((n, n_runs), np.nan)
-    rate = np.full((n, n_runs, n_replicas), np.nan)
-    trips = np.full((n, n_runs), np.nan)
-    posterior = {p: np.full((n, n_runs * N_DRAWS, most), np.nan) for p in ("mean_axis", "concentration", "weight")}
-    rest = np.full((n, n_runs * N_DRAWS), np.nan)
-    for c, candidate in enumerate(candidates):
-        if candidate.n_components == 0 and fits[c] is not None:
-            of_run[c] = angles.total * np.log(2 * np.pi)
-    for (c, run), found in samples.items():
-        of_run[c, run], trips[c, run] = found.free_energy, found.trips
-        rate[c, run, :-1] = found.exchange_rate
-        mixture = fits[c]
-        if mixture is None:
-            continue
-        k, draws = mixture.mean.size, matched(found.draws, mixture)
-        at = slice(run * N_DRAWS, run * N_DRAWS + len(draws))
-        posterior["mean_axis"][c, at, :k] = np.degrees(draws[:, :k]) / angles.turns
-        posterior["concentration"][c, at, :k] = draws[:, k : 2 * k]
-        posterior["weight"][c, at, :k] = draws[:, 2 * k : 3 * k]
-        rest[c, at] = draws[:, 3 * k :].sum(axis=1)
+    most = max([c.n_components for c in candidates] + [1])
+    of_run, rate, trips = _runs(candidates, fits, samples, angles, (n_runs, n_replicas))
+    posterior, rest = _draws(fits, samples, angles, (n_runs * N_DRAWS, most))
     every = np.isfinite(of_run).all(axis=1)
     energy = np.where(every, of_run.mean(axis=1), np.nan)
     error = of_run.std(axis=1, ddof=1) / np.sqrt(n_runs) if n_runs > 1 else np.where(every, np.nan, np.nan)
@@ -129,6 +111,48 @@ def evidence_dataset(
     free = [n_parameters(c.n_components, c.uniform) for c in candidates]
     best = simplest(energy, free, within=WITHIN)
     return ds.assign_attrs(chosen_free_energy=candidates[best].name if best >= 0 else "")
+
+
+def _runs(
+    candidates: Sequence[Candidate],
+    fits: Sequence[Mixture | None],
+    samples: Mapping[tuple[int, int], Sampled],
+    angles: Angles,
+    shape: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Free energy, exchange rates and round trips of each candidate and run."""
+    n, (n_runs, n_replicas) = len(candidates), shape
+    of_run, trips = np.full((2, n, n_runs), np.nan)
+    rate = np.full((n, n_runs, n_replicas), np.nan)
+    for c, candidate in enumerate(candidates):
+        if candidate.n_components == 0 and fits[c] is not None:
+            of_run[c] = angles.total * np.log(2 * np.pi)
+    for (c, run), found in samples.items():
+        of_run[c, run], trips[c, run] = found.free_energy, found.trips
+        rate[c, run, :-1] = found.exchange_rate
+    return of_run, rate, trips
+
+
+def _draws(
+    fits: Sequence[Mixture | None],
+    samples: Mapping[tuple[int, int], Sampled],
+    angles: Angles,
+    shape: tuple[int, int],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Drawn parameters of each candidate, and the weight of its uniform part."""
+    posterior = {p: np.full((len(fits), *shape), np.nan) for p in ("mean_axis", "concentration", "weight")}
+    rest = np.full((len(fits), shape[0]), np.nan)
+    for (c, run), found in samples.items():
+        mixture = fits[c]
+        if mixture is None:
+            continue
+        k, draws = mixture.mean.size, matched(found.draws, mixture)
+        at = slice(run * N_DRAWS, run * N_DRAWS + len(draws))
+        posterior["mean_axis"][c, at, :k] = np.degrees(draws[:, :k]) / angles.turns
+        posterior["concentration"][c, at, :k] = draws[:, k : 2 * k]
+        posterior["weight"][c, at, :k] = draws[:, 2 * k : 3 * k]
+        rest[c, at] = draws[:, 3 * k :].sum(axis=1)
+    return posterior, rest
 
 
 def _status(candidate: Candidate, fit: Mixture | None, of_run: np.ndarray, rate: np.ndarray) -> str:

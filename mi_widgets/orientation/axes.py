@@ -160,32 +160,8 @@ def _dataset(
     source: xr.DataArray,
     largest: float,
 ) -> xr.Dataset:
-    n, most = len(candidates), max([c.n_components for c in candidates] + [1])
-    columns = ("concentration", "concentration_stderr", "weight", "weight_stderr", "direction_stderr")
-    table = {name: np.full((n, most), np.nan) for name in columns}
-    direction = np.full((n, most, 3), np.nan)
-    likelihood, rest = np.full(n, np.nan), np.full((n, 2), np.nan)
-    member, chance = np.full((n, use.size), -1, dtype=np.int8), np.full((n, use.size), np.nan)
-    status = np.full(n, STATUS.index("too_few"), dtype=np.int8)
-    for c, fit in enumerate(fits):
-        if fit is None:
-            continue
-        k = len(fit.direction)
-        down = np.where(fit.direction[:, 2:] > 0, -fit.direction, fit.direction)
-        direction[c, :k], likelihood[c] = down, fit.log_likelihood
-        table["concentration"][c, :k], table["weight"][c, :k] = fit.concentration, fit.weight[:k]
-        errors = _errors(x, fit)
-        for name in ("direction_stderr", "concentration_stderr"):
-            table[name][c, :k] = errors[name]
-        table["concentration_stderr"][c, :k][np.abs(fit.concentration) >= largest * (1 - 1e-6)] = np.nan
-        table["weight_stderr"][c, :k] = errors["weight_stderr"][:k]
-        rest[c] = float(fit.weight[k:].sum()), float(errors["weight_stderr"][k:].sum())
-        share = log_parts(x, fit.direction, fit.concentration, fit.weight)
-        share = np.exp(share - share.max(axis=0))
-        share /= share.sum(axis=0)
-        best = share.argmax(axis=0)
-        member[c, use], chance[c, use] = np.where(best < k, best + 1, 0), share.max(axis=0)
-        status[c] = STATUS.index(_status(fit, len(x), largest))
+    most = max([c.n_components for c in candidates] + [1])
+    table, direction, likelihood, rest, member, chance, status = _tables(fits, x, use, most, largest)
     criteria = information_criteria(likelihood, [_free(c) for c in candidates], len(x))
     trend = np.degrees(np.arctan2(direction[..., 0], direction[..., 1])) % 360
     plunge = np.degrees(np.arcsin(np.clip(-direction[..., 2], -1, 1)))
@@ -222,6 +198,39 @@ def _dataset(
     )
     best_one = str(ds["candidate"].values[np.nanargmin(ds["bic"].values)]) if np.isfinite(likelihood).any() else ""
     return ds.assign_attrs(chosen=best_one, criterion="bic")
+
+
+def _tables(
+    fits: list[AxisMixture | None], x: np.ndarray, use: np.ndarray, most: int, largest: float
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of the components, directions, likelihood, uniform parts, members with their chance, and status."""
+    n = len(fits)
+    columns = ("concentration", "concentration_stderr", "weight", "weight_stderr", "direction_stderr")
+    table = {name: np.full((n, most), np.nan) for name in columns}
+    direction = np.full((n, most, 3), np.nan)
+    likelihood, rest = np.full(n, np.nan), np.full((n, 2), np.nan)
+    member, chance = np.full((n, use.size), -1, dtype=np.int8), np.full((n, use.size), np.nan)
+    status = np.full(n, STATUS.index("too_few"), dtype=np.int8)
+    for c, fit in enumerate(fits):
+        if fit is None:
+            continue
+        k = len(fit.direction)
+        down = np.where(fit.direction[:, 2:] > 0, -fit.direction, fit.direction)
+        direction[c, :k], likelihood[c] = down, fit.log_likelihood
+        table["concentration"][c, :k], table["weight"][c, :k] = fit.concentration, fit.weight[:k]
+        errors = _errors(x, fit)
+        for name in ("direction_stderr", "concentration_stderr"):
+            table[name][c, :k] = errors[name]
+        table["concentration_stderr"][c, :k][np.abs(fit.concentration) >= largest * (1 - 1e-6)] = np.nan
+        table["weight_stderr"][c, :k] = errors["weight_stderr"][:k]
+        rest[c] = float(fit.weight[k:].sum()), float(errors["weight_stderr"][k:].sum())
+        share = log_parts(x, fit.direction, fit.concentration, fit.weight)
+        share = np.exp(share - share.max(axis=0))
+        share /= share.sum(axis=0)
+        best = share.argmax(axis=0)
+        member[c, use], chance[c, use] = np.where(best < k, best + 1, 0), share.max(axis=0)
+        status[c] = STATUS.index(_status(fit, len(x), largest))
+    return table, direction, likelihood, rest, member, chance, status
 
 
 def _least(values: np.ndarray) -> float:
