@@ -62,8 +62,8 @@ def models(n_seeds: int) -> None:
             more = xr.DataArray(np.hstack([ds.features.values, distance]), labels, ("candidate", "feature"))
             lasso = screening.compare_yield_models(more, ds.logit_yield, ["lasso"], n_folds=10)
             with_distance.append(float(lasso.r_squared[0]))
-        told = ", ".join(f"{m} {r:.2f} ({c:.0%})" for m, r, c in
-                         zip(one.model.values, np.median(r2, axis=0), np.mean(inside, axis=0), strict=True))  # fmt: skip
+        each = zip(one.model.values, np.median(r2, axis=0), np.mean(inside, axis=0), strict=True)
+        told = ", ".join(f"{m} {r:.2f} ({c:.0%})" for m, r, c in each)
         print(f"  {n} catalysts, noise {noise:.0%}: {told}")
         print(f"    LASSO with the distance {np.median(with_distance):.2f}; inside folds {np.mean(right):.0%}")
 

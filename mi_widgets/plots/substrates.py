@@ -9,7 +9,7 @@ import xarray as xr
 from mi_widgets.errors import LabelError
 from mi_widgets.plots._style import figure_style, plain
 
-__all__ = ["BEST_COLOR", "OTHER_COLOR", "coincidence_columns", "plot_coincidences", "plot_ranking", "ranking_order"]
+__all__ = ["plot_coincidences", "plot_ranking"]
 
 BEST_COLOR, OTHER_COLOR, _UNSURE, _SURE = "#0072b2", "#9aa7b2", "#e69f00", "#5b6770"
 _LINES: dict[str, Any] = {"backend": "bokeh", "apply_ranges": False}

@@ -11,7 +11,6 @@ from mi_widgets.plots._style import PEAK_COLORS, figure_style, plain, text_of
 
 __all__ = [
     "MODEL_COLORS",
-    "density_columns",
     "plot_chosen_variables",
     "plot_nested_predictions",
     "plot_score_density",

@@ -10,7 +10,7 @@ from mi_widgets.history import origin
 from mi_widgets.screening._subset_data import checked, labels_of
 from mi_widgets.screening._volcano_fit import VolcanoFit, fit_arrays, predict_arrays
 
-__all__ = ["evaluate_volcano", "fit_volcano", "log_odds", "steepness"]
+__all__ = ["evaluate_volcano", "fit_volcano", "log_odds"]
 
 BOLTZMANN = 8.617333262e-5  # eV/K
 _SOURCE = "computed by mi_widgets.screening"
