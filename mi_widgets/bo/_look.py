@@ -1,13 +1,11 @@
 """What a search believes, as Datasets."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.bo._acquisition import ACQUISITIONS
 from mi_widgets.bo._choose import draw_lowest, pareto_mask, rank, scores
 from mi_widgets.bo._gp import PoolGP
@@ -16,6 +14,7 @@ from mi_widgets.bo._pool import Pool
 from mi_widgets.bo._settings import Settings
 from mi_widgets.bo._threads import one_thread
 from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["Look", "finish", "name_of"]
 
@@ -24,9 +23,8 @@ Acquisition = str | Callable[..., Any]
 
 def finish(ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any]) -> xr.Dataset:
     """Global attributes of a result."""
-    history = {"function": f"mi_widgets.bo.{function}", "version": __version__, "parameters": dict(parameters)}
     source = "computed by mi_widgets.bo"
-    ds.attrs = {"title": title, "source": source, "history": json.dumps(history, default=name_of)}
+    ds.attrs = dict(origin(f"bo.{function}", title, parameters, source=source, default=name_of))
     return ds
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.datasets._pools import label_pool
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 
 __all__ = ["make_catalyst_yields"]
@@ -77,7 +78,7 @@ def make_catalyst_yields(
     ):  # fmt: skip
         if not low <= value <= high:
             raise ParameterError(f"{name} must be a number from {low} to {high:,}; got {value!r}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_catalyst_yields")
     names = list(PARAMETERS)
     place = np.arange(len(names))
     mixing = np.linalg.cholesky(float(correlation) ** np.abs(place[:, None] - place))

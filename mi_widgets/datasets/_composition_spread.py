@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.datasets._pools import label_pool
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 
 __all__ = ["make_composition_spread"]
@@ -84,7 +85,7 @@ def make_composition_spread(
     {'y': 5, 'x': 5, 'two_theta': 501}
     """
     _check(n_steps, counts, noise, shift)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_composition_spread")
     steps = np.array([(i, j) for i in range(n_steps + 1) for j in range(n_steps + 1 - i)])
     u, v = steps.T / n_steps
     angle = np.linspace(10.0, 60.0, 501)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from mi_widgets.datasets._compounds import ELEMENTS, STRUCTURES, Compounds, known_compounds, other_compounds
 from mi_widgets.datasets._pools import label_pool
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 
 __all__ = ["make_thermal_conductivity", "make_thermal_conductivity_library"]
@@ -152,7 +153,7 @@ def _gamma(
     added = SOFT | (PLANTED if planted else {})
     rows = list(zip(compounds.cation, compounds.anion, compounds.structure, strict=True))
     gamma = np.array([GAMMA[s] + added.get(a, 0.0) + added.get(b, 0.0) for a, b, s in rows])
-    gamma *= 1 + scatter * np.random.default_rng(seed).standard_normal(len(gamma))
+    gamma *= 1 + scatter * generator(seed, who="make_thermal_conductivity").standard_normal(len(gamma))
     return gamma, np.array([bool({a, b} & set(PLANTED)) for a, b, _ in rows])
 
 

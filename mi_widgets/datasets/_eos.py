@@ -1,15 +1,15 @@
 """Pressures, volumes and temperatures of a crystal: published ones of MgO, and generated ones with their truth."""
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets._share import share_path
 from mi_widgets.datasets._registry import entry
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 from mi_widgets.io import read_netcdf
 
 __all__ = ["load_mgo", "make_eos"]
@@ -109,7 +109,7 @@ def make_eos(
     (20, 160.63)
     """
     low, high = _check(n_points, n_cold, top_pressure, pressure_error, temperature_error, volume_error, scale_error)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_eos")
     t = np.concatenate([np.full(n_cold, ROOM), rng.uniform(1700.0, 2450.0, n_points - n_cold)])
     wanted = rng.uniform(0.0, top_pressure, n_points)
     wanted[n_cold:] = np.maximum(wanted[n_cold:], 0.25 * top_pressure)
@@ -138,13 +138,10 @@ def make_eos(
         "temperature_error": temperature_error, "volume_error": volume_error, "scale_error": scale_error,
         "seed": seed if isinstance(seed, int) else "not an integer",
     }  # fmt: skip
-    history = {"function": "mi_widgets.datasets.make_eos", "version": __version__, "parameters": parameters}
-    attrs = {
-        "title": "MgO at pressure and temperature, a model", "source": "synthetic", "n_atoms": N_ATOMS,
-        "molar_mass": MOLAR_MASS, "history": json.dumps(history),
-    }  # fmt: skip
+    title = "MgO at pressure and temperature, a model"
+    attrs = origin("datasets.make_eos", title, parameters, source="synthetic")
     point = ("point", np.arange(n_points), {"units": "1", "long_name": "point"})
-    return xr.Dataset(out, coords={"point": point}, attrs=attrs)
+    return xr.Dataset(out, coords={"point": point}, attrs={**attrs, "n_atoms": N_ATOMS, "molar_mass": MOLAR_MASS})
 
 
 def _check(

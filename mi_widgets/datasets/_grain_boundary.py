@@ -1,17 +1,16 @@
 """A grain boundary of copper: its energy over all translations of one grain, and its atoms."""
 
-import json
 import math
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets._share import share_path
 from mi_widgets.datasets._bicrystal import LATTICE, PERIOD, bicrystal, relax
 from mi_widgets.datasets._pools import label_pool
 from mi_widgets.datasets._registry import entry
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 from mi_widgets.io import read_netcdf
 from mi_widgets.labels import label_structure
 
@@ -156,16 +155,14 @@ def make_grain_boundary_structure(
     if held is not None and energy is not None:
         ds["held"] = ("atom", held, {"long_name": "held at its place"})
         ds["energy"] = ((), energy, {"units": "J/m**2", "long_name": "grain-boundary energy"})
-    history = {
-        "function": "mi_widgets.datasets.make_grain_boundary_structure",
-        "version": __version__,
-        "parameters": dict(zip("xyz", shift, strict=True))
-        | {"relaxed": int(relaxed), "hold": int(hold), "n_cells": int(n_cells)},
-    }
-    ds.attrs = {
-        "title": "Grain boundary Sigma 5 [001](210) of copper",
-        "source": _SOURCE,
-        "references": _REFERENCES,
-        "history": json.dumps(history),
-    }
+    called = {**dict(zip("xyz", shift, strict=True)), "relaxed": int(relaxed), "hold": int(hold)}
+    ds.attrs = dict(
+        origin(
+            "datasets.make_grain_boundary_structure",
+            "Grain boundary Sigma 5 [001](210) of copper",
+            {**called, "n_cells": int(n_cells)},
+            source=_SOURCE,
+            references=[_REFERENCES],
+        )
+    )
     return ds

@@ -1,15 +1,15 @@
 """Impedance spectra of known circuits, with noise and drift."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.datasets._circuits import PARAMETERS, draw_parameters, parse, spectrum
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_impedance"]
 
@@ -71,7 +71,7 @@ def make_impedance(
     >>> dict(ds.impedance_real.sizes), str(ds.impedance_real.units), ds.true_R1.values.tolist()
     ({'spectrum': 2, 'frequency': 50}, 'ohm', [100.0, 110.0])
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_impedance")
     f = _frequencies(frequency)
     if not np.isfinite(noise) or noise < 0:
         raise ParameterError(f"make_impedance: noise must be zero or more; got {noise!r}.")
@@ -153,8 +153,6 @@ def _dataset(
     coords: dict[str, Any] = {"frequency": ("frequency", f, {"units": "Hz", "long_name": "frequency"})}
     if n:
         coords["spectrum"] = ("spectrum", np.arange(n), {"units": "1", "long_name": "number of the spectrum"})
-    history = {"function": "mi_widgets.datasets.make_impedance", "version": __version__, "parameters": called}
-    return xr.Dataset(out, coords, {
-        "title": f"generated impedance of {called['circuit']}", "source": "generated",
-        "history": json.dumps(history), "true_circuit": str(called["circuit"]),
-    })  # fmt: skip
+    title = f"generated impedance of {called['circuit']}"
+    attrs = origin("datasets.make_impedance", title, called, source="generated")
+    return xr.Dataset(out, coords, attrs | {"true_circuit": str(called["circuit"])})

@@ -1,14 +1,14 @@
 """Orientations of elongated grains: angles in a thin section, and axes in space, with their truth."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_orientation_axes", "make_orientations"]
 
@@ -85,7 +85,7 @@ def make_orientations(
     """
     weight, mean, concentration = _checked(components, 3, "make_orientations")
     _check_numbers(n_grains, noise, rounding, strain, aspect_ratio, layered)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_orientations")
     if strain is None:
         kind = rng.choice(weight.size + 1, n_grains, p=np.append(weight, max(1 - weight.sum(), 0.0)))
         phi = rng.uniform(-np.pi, np.pi, n_grains)
@@ -121,7 +121,12 @@ def make_orientations(
             **truth,
         },
         _section(kind, n_grains, layered, rng),
-        _attrs("make_orientations", "Orientations of elongated grains in a thin section, a model", parameters),
+        origin(
+            "datasets.make_orientations",
+            "Orientations of elongated grains in a thin section, a model",
+            parameters,
+            source="synthetic",
+        ),
     )
     return ds.assign_coords(component=_numbered(ds.sizes["component"]))
 
@@ -209,7 +214,7 @@ def make_orientation_axes(
     """
     weight, trend, plunge, concentration = _checked(components, 4, "make_orientation_axes")
     _check_numbers(n_grains, noise, 0.0, None, None, 0.0, who="make_orientation_axes")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_orientation_axes")
     t, p = np.radians(trend), np.radians(plunge)
     mean = np.stack([np.sin(t) * np.cos(p), np.cos(t) * np.cos(p), -np.sin(p)], axis=1)
     kind = rng.choice(weight.size + 1, n_grains, p=np.append(weight, max(1 - weight.sum(), 0.0)))
@@ -241,7 +246,9 @@ def make_orientation_axes(
             "grain": ("grain", np.arange(n_grains), one | {"long_name": "grain"}),
             "axis": ("axis", ["x", "y", "z"], {"long_name": "east, north, up"}),
         },
-        _attrs("make_orientation_axes", "Long axes of grains in space, a model", parameters),
+        origin(
+            "datasets.make_orientation_axes", "Long axes of grains in space, a model", parameters, source="synthetic"
+        ),
     )  # fmt: skip
     return ds.assign_coords(component=_numbered(weight.size))
 
@@ -290,8 +297,3 @@ def _check_numbers(
             raise ParameterError(f"{who}: {name} must be from {least:g} to {most:g}; got {value!r}.")
     if aspect_ratio is not None and strain is None:
         raise ParameterError(f"{who}: aspect_ratio needs strain. Write strain=1.0 too.")
-
-
-def _attrs(call: str, title: str, parameters: dict[str, Any]) -> dict[str, str]:
-    history = {"function": f"mi_widgets.datasets.{call}", "version": __version__, "parameters": parameters}
-    return {"title": title, "source": "synthetic", "history": json.dumps(history)}

@@ -1,18 +1,18 @@
 """Densities of states projected on atoms: computed slabs that come with the package, and a model with the truth."""
 
-import json
 from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets._share import share_path
 from mi_widgets.datasets import _pdos_model as model
 from mi_widgets.datasets._pdos_dataset import label_pdos
 from mi_widgets.datasets._registry import entry, registry
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 from mi_widgets.io import read_netcdf
 from mi_widgets.labels import label_structure
 
@@ -172,7 +172,7 @@ def make_pdos(
     defects = [defects] if isinstance(defects, str) else list(defects)
     size = _checked_size(n_atoms, n_layers, defects)
     _check(orbitals, n_energies, window, jitter, noise)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_pdos")
     sites = model.grow(size, n_layers, defects, rng)
     shift = jitter * rng.standard_normal(len(sites.element))
     shift += band_bending * sites.position[:, 2] / max(float(np.ptp(sites.position[:, 2])), model.SPACING)
@@ -191,9 +191,8 @@ def make_pdos(
         "band_bending": band_bending, "energy_shift": energy_shift,
         "seed": seed if isinstance(seed, int) else "not an integer",
     }  # fmt: skip
-    history = {"function": "mi_widgets.datasets.make_pdos", "version": __version__, "parameters": parameters}
     title = "Projected density of states of MgO(001), a model"
-    ds.attrs = {"title": title, "source": "synthetic", "reference": "absolute", "history": json.dumps(history)}
+    ds.attrs = {**origin("datasets.make_pdos", title, parameters, source="synthetic"), "reference": "absolute"}
     return ds
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 from mi_widgets.history import origin
 
@@ -71,7 +72,7 @@ def make_perovskites(
         raise ParameterError(f"n_compounds must be a whole number from 20 to {len(rows)}; got {n_compounds!r}.")
     if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise <= 5:
         raise ParameterError(f"noise must be a number from 0 to 5; got {noise!r}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_perovskites")
     chosen = [rows[i] for i in np.sort(rng.choice(len(rows), n_compounds, replace=False))]
     a, b, x, n_a, r_a, r_b, r_x = (np.array(column) for column in zip(*chosen, strict=True))
     tau = r_x / r_b - n_a * (n_a - (r_a / r_b) / np.log(r_a / r_b))

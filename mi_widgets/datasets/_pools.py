@@ -1,13 +1,12 @@
 """How a pool of candidates is labelled: features, what is searched for, and where it came from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets.history import origin
 
 __all__ = ["label_pool"]
 
@@ -54,6 +53,5 @@ def label_pool(
     )
     if labels.dtype.kind not in "iu":
         ds["candidate"].attrs = {"long_name": "candidate"}
-    history = {"function": f"mi_widgets.datasets.{call}", "version": __version__, "parameters": dict(parameters)}
-    ds.attrs = {**attrs, "history": json.dumps(history)}
+    ds.attrs = {**origin(f"datasets.{call}", attrs["title"], parameters), **attrs}
     return ds

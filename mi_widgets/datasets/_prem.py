@@ -1,13 +1,12 @@
 """The Preliminary Reference Earth Model: density, velocities, gravity and pressure against depth."""
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["load_prem"]
 
@@ -104,12 +103,10 @@ def load_prem(*, region: str | None = None, step: float = 50.0) -> xr.Dataset:
         "layer": ("depth", np.array([_LAYERS[i][0] for i in layer]), {"long_name": "layer"}),
     }
     data = {name: ("depth", values, {"units": u, "long_name": text}) for name, (values, u, text) in columns.items()}
-    attrs = {
-        "title": "Preliminary Reference Earth Model",
-        "source": "Dziewonski and Anderson 1981, doi:10.1016/0031-9201(81)90046-7",
-        "history": json.dumps({"function": "mi_widgets.datasets.load_prem", "version": __version__,
-                               "parameters": {"region": region, "step": float(step)}}),
-    }  # fmt: skip
+    attrs = origin(
+        "datasets.load_prem", "Preliminary Reference Earth Model", {"region": region, "step": float(step)},
+        source="Dziewonski and Anderson 1981, doi:10.1016/0031-9201(81)90046-7",
+    )  # fmt: skip
     return xr.Dataset(data, coords=coords, attrs=attrs)
 
 

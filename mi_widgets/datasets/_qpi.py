@@ -1,11 +1,11 @@
 """A synthetic map of standing waves about defects of a surface, with its truth."""
 
-import json
-
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_interference_map"]
 
@@ -75,7 +75,7 @@ def make_interference_map(
     ({'y': 60, 'x': 120}, [1.2, 3.2])
     """
     _check(shape, width, rings, amplitudes, n_scatterers, decay, noise)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_interference_map")
     step = width / shape[1]
     y, x = (np.arange(n) * step for n in shape)
     places = rng.uniform(-0.05, 1.05, (n_scatterers, 2)) * [shape[0] * step, width]
@@ -107,11 +107,12 @@ def make_interference_map(
             "x": ("x", x, {**length, "long_name": "x"}),
             "ring": ("ring", np.arange(len(rings)), {"units": "1", "long_name": "ring"}),
         },
-        attrs={
-            "title": "Standing waves on a surface with defects (synthetic)",
-            "source": "synthetic; shaped like a map of Ag(111) that is not public",
-            "history": json.dumps({"function": "mi_widgets.datasets.make_interference_map", "parameters": parameters}),
-        },
+        attrs=origin(
+            "datasets.make_interference_map",
+            "Standing waves on a surface with defects (synthetic)",
+            parameters,
+            source="synthetic; shaped like a map of Ag(111) that is not public",
+        ),
     )
 
 

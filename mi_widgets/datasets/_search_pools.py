@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.datasets._pools import label_pool
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 
 __all__ = ["make_search_pool"]
@@ -63,7 +64,7 @@ def make_search_pool(kind: Kind = "process", *, seed: int | np.random.Generator 
     if kind not in SIZES:
         raise ParameterError(f"make_search_pool: kind must be one of {', '.join(SIZES)}; got {kind!r}.")
     n, d = SIZES[kind]
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_search_pool")
     make: dict[str, Callable[[int, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
         "process": _process,
         "mixture": _mixture,

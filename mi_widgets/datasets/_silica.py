@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.datasets._structures import finish_structure
 from mi_widgets.errors import ParameterError
 from mi_widgets.labels import label_structure
@@ -49,7 +50,7 @@ def make_silica(*, n_cells: int = 2, disorder: float = 0.15, seed: int | np.rand
     """
     if n_cells not in (2, 3) or not 0 <= disorder <= 0.2:
         raise ParameterError("make_silica: n_cells must be 2 or 3 and disorder 0 to 0.2.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_silica")
     edge = 7.16 * n_cells
     silicon, links = _diamond(n_cells, 7.16)
     n = len(silicon)

@@ -1,16 +1,16 @@
 """Synthetic spectral maps that come with the truth."""
 
-import json
 import operator
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.datasets._fields import PRESETS, Preset, peak_fields, smooth_field
+from mi_widgets.datasets._seed import generator
 from mi_widgets.datasets._shapes import BACKGROUNDS, LINESHAPES, expected_counts, fwhm, height
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_spectral_map"]
 
@@ -128,7 +128,7 @@ def make_spectral_map(
         _positive("separation", separation)
 
     # one stream for each purpose: more counts or channels must not change the fields
-    streams = [np.random.default_rng(int(s)) for s in np.random.default_rng(seed).integers(2**62, size=3)]
+    streams = [np.random.default_rng(int(s)) for s in generator(seed, who="make_spectral_map").integers(2**62, size=3)]
     fields = peak_fields(preset, (ny, nx), pixel_size, known.peak_centers(n_peaks, separation), streams[0])
     if drift:
         fields["center"] = fields["center"] + smooth_field((ny, nx), streams[1], drift)[..., None]
@@ -223,16 +223,15 @@ def _dataset(
         units, text = _LABELS[name]
         dims = ("y", "x", "peak")[: values.ndim]
         data[f"true_{name}"] = (dims, values, {"units": units, "long_name": f"true {text}"})
-    history = {
-        "function": "mi_widgets.datasets.make_spectral_map",
-        "version": __version__,
-        "parameters": json.loads(json.dumps(parameters, default=_plain)),
-    }
     attrs = {
-        "title": preset.title,
-        "source": "synthetic, mi_widgets",
-        "references": "doi:10.1063/1.4808083",
-        "history": json.dumps(history),
+        **origin(
+            "datasets.make_spectral_map",
+            preset.title,
+            parameters,
+            source="synthetic, mi_widgets",
+            references=["doi:10.1063/1.4808083"],
+            default=_plain,
+        ),
         "spectral_dim": "energy",
         "lineshape": parameters["lineshape"],
     }

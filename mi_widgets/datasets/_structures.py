@@ -1,13 +1,13 @@
 """A synthetic slab that comes with the truth."""
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
 
 __all__ = ["finish_structure", "make_slab"]
@@ -71,7 +71,7 @@ def make_slab(
         around += np.roll(filled, shift, axis=axis)
     around[:, :, 1:] += filled[:, :, :-1]
     around[:, :, :-1] += filled[:, :, 1:]
-    position = place * spacing + rattle * np.random.default_rng(seed).standard_normal(place.shape)
+    position = place * spacing + rattle * generator(seed, who="make_slab").standard_normal(place.shape)
     cell = np.diag([nx * spacing, ny * spacing, (n_layers + step) * spacing + vacuum])
     ds = label_structure(
         position, np.where(place.sum(axis=1) % 2, "O", "Mg"), cell=cell, pbc=(True, True, False)
@@ -85,6 +85,5 @@ def make_slab(
 
 def finish_structure(ds: xr.Dataset, function: str, title: str, parameters: dict[str, Any]) -> xr.Dataset:
     """Global attributes of a structure that was made."""
-    history = {"function": f"mi_widgets.datasets.{function}", "version": __version__, "parameters": parameters}
-    ds.attrs = {"title": title, "source": "synthetic", "history": json.dumps(history)}
+    ds.attrs = dict(origin(f"datasets.{function}", title, parameters, source="synthetic"))
     return ds

@@ -1,11 +1,11 @@
 """A synthetic map of tunnelling spectra of a superconductor with one vortex, with its truth."""
 
-import json
-
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_gap_cube"]
 
@@ -96,20 +96,8 @@ def make_gap_cube(
     """
     positive = {"width": width, "gap": gap, "coherence_length": coherence_length, "broadening": broadening,
                 "temperature": temperature, "critical_temperature": critical_temperature}  # fmt: skip
-    for name, value in positive.items():
-        if not value > 0:
-            raise ParameterError(f"make_gap_cube: {name} must be above zero; got {value!r}.")
-    if len(shape) != 2 or min(shape) < 2 or n_energies < 11:
-        raise ParameterError(
-            f"make_gap_cube: shape must be two numbers of at least 2, n_energies at least 11; got {shape!r} "
-            f"and {n_energies}."
-        )
-    if energy_range < 2 * gap or noise < 0 or abs(slope) * energy_range >= 1:
-        raise ParameterError(
-            f"make_gap_cube: spectra must reach twice the gap, {2 * gap:g} meV, noise be zero or more and the slope "
-            f"leave the conductance above zero; got energy_range={energy_range!r}, noise={noise!r}, slope={slope!r}."
-        )
-    rng = np.random.default_rng(seed)
+    _check(positive, shape, n_energies, energy_range, noise, slope)
+    rng = generator(seed, who="make_gap_cube")
     step = width / shape[1]
     y, x = (np.arange(n) * step for n in shape)
     middle = center if center is not None else (0.47 * shape[0] * step, 0.54 * width)
@@ -136,9 +124,12 @@ def make_gap_cube(
             "energy": ("energy", energy, {"units": "meV", "long_name": "energy"}),
         },
         attrs={
-            "title": "dI/dV of a superconductor with a vortex (synthetic)",
-            "source": "synthetic",
-            "history": json.dumps({"function": "mi_widgets.datasets.make_gap_cube", "parameters": parameters}),
+            **origin(
+                "datasets.make_gap_cube",
+                "dI/dV of a superconductor with a vortex (synthetic)",
+                parameters,
+                source="synthetic",
+            ),
             "true_gap_far": gap,
             "true_coherence_length": coherence_length,
             "true_broadening": broadening,
@@ -148,6 +139,30 @@ def make_gap_cube(
             "critical_temperature": critical_temperature,
         },
     )
+
+
+def _check(
+    positive: dict[str, float],
+    shape: tuple[int, int],
+    n_energies: int,
+    energy_range: float,
+    noise: float,
+    slope: float,
+) -> None:
+    for name, value in positive.items():
+        if not value > 0:
+            raise ParameterError(f"make_gap_cube: {name} must be above zero; got {value!r}.")
+    if len(shape) != 2 or min(shape) < 2 or n_energies < 11:
+        raise ParameterError(
+            f"make_gap_cube: shape must be two numbers of at least 2, n_energies at least 11; got {shape!r} "
+            f"and {n_energies}."
+        )
+    least = 2 * positive["gap"]
+    if energy_range < least or noise < 0 or abs(slope) * energy_range >= 1:
+        raise ParameterError(
+            f"make_gap_cube: spectra must reach twice the gap, {least:g} meV, noise be zero or more and the slope "
+            f"leave the conductance above zero; got energy_range={energy_range!r}, noise={noise!r}, slope={slope!r}."
+        )
 
 
 def _broadened(gaps: np.ndarray, broadening: float, thermal: float, energy: np.ndarray) -> np.ndarray:

@@ -1,15 +1,14 @@
 """Projected densities of states that anyone can compute in seconds: extended tight binding by tblite."""
 
 import importlib
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.datasets._pdos_dataset import broadened
 from mi_widgets.errors import DataError, LabelError, MissingDependencyError, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
 
 __all__ = ["compute_pdos"]
@@ -90,9 +89,8 @@ def compute_pdos(
     kept = [n for n in ("site_label", "coordination") if n in structure.coords]
     ds = ds.assign_coords({n: ("atom", structure[n].values, structure[n].attrs) for n in kept})
     parameters = {"method": method, "temperature": temperature, "window": list(window)}
-    history = {"function": "mi_widgets.datasets.compute_pdos", "version": __version__, "parameters": parameters}
-    ds.attrs = {"title": f"Projected density of states by {method}", "source": f"tblite, {method}, Gamma point"}
-    ds.attrs |= {"reference": "absolute", "history": json.dumps(history)}
+    title, source = f"Projected density of states by {method}", f"tblite, {method}, Gamma point"
+    ds.attrs = {**origin("datasets.compute_pdos", title, parameters, source=source), "reference": "absolute"}
     return ds
 
 

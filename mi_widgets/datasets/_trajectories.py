@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.datasets._structures import finish_structure
 from mi_widgets.errors import ParameterError
 from mi_widgets.labels import label_structure
@@ -68,7 +69,7 @@ def make_diffusing_atoms(
     """
     if min(n_atoms, n_frames, diffusion, memory, timestep, length) <= 0:
         raise ParameterError("make_diffusing_atoms: all numbers must be above zero.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_diffusing_atoms")
     names = np.where(np.arange(n_atoms) < (n_atoms + 1) // 2, "Li", "Na")
     d = np.where(names == "Li", diffusion, diffusion / 4) * 1e-3  # angstrom**2/fs
     speed = d / memory  # variance of each component: D = <v v> tau
@@ -156,7 +157,7 @@ def make_harmonic_crystal(
     """
     if not 2 <= n_cells <= 5 or min(n_frames, timestep, temperature) <= 0:
         raise ParameterError("make_harmonic_crystal: n_cells must be 2 to 5, the other numbers above zero.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_harmonic_crystal")
     spacing = 5.64 / 2
     side = 2 * n_cells
     place = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -1,15 +1,15 @@
 """Transmission of electrons through hundreds of molecular junctions, with the truth."""
 
-import json
 import math
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.datasets import _junction as junction
 from mi_widgets.datasets._junction_variables import VARIABLES, values
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 
 __all__ = ["make_molecular_junctions"]
 
@@ -77,7 +77,7 @@ def make_molecular_junctions(
     from threadpoolctl import threadpool_limits
 
     _check(n_junctions, n_energies, window)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_molecular_junctions")
     site = rng.permutation(np.arange(n_junctions) % len(junction.SITES))
     position = junction.build(site, rng)
     energy = np.linspace(float(window[0]), float(window[1]), n_energies)
@@ -93,16 +93,8 @@ def make_molecular_junctions(
         "n_junctions": int(n_junctions), "n_energies": int(n_energies), "window": [float(v) for v in window],
         "seed": seed if isinstance(seed, int) else "not an integer",
     }  # fmt: skip
-    history = {
-        "function": "mi_widgets.datasets.make_molecular_junctions",
-        "version": __version__,
-        "parameters": parameters,
-    }
-    ds.attrs = {
-        "title": "Junctions of benzenedithiolate between gold electrodes, a model",
-        "source": "synthetic",
-        "history": json.dumps(history),
-    }
+    title = "Junctions of benzenedithiolate between gold electrodes, a model"
+    ds.attrs = dict(origin("datasets.make_molecular_junctions", title, parameters, source="synthetic"))
     return ds
 
 

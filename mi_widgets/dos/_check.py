@@ -1,6 +1,5 @@
 """Checks of densities of states on the way in, and what every result gets on the way out."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import require_axis, require_dims, require_numeric
 
 __all__ = [
@@ -138,8 +137,7 @@ def kept_structure(ds: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
 
 def finish(ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any], source: Any = "") -> xr.Dataset:
     """Global attributes of a result."""
-    history = {"function": f"mi_widgets.dos.{function}", "version": __version__, "parameters": dict(parameters)}
-    ds.attrs = {"title": title, "source": str(source), "history": json.dumps(history, default=str)}
+    ds.attrs = dict(origin(f"dos.{function}", title, parameters, source=str(source)))
     return ds
 
 

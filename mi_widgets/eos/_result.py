@@ -1,16 +1,15 @@
 """A solved problem as a Dataset: parameters with errors, their correlation, residuals, criteria, status, remarks."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.eos._data import Checked, factor_of
 from mi_widgets.eos._problem import Problem
 from mi_widgets.eos._scoring import Found
+from mi_widgets.history import origin
 from mi_widgets.methods.selection import information_criteria
 
 __all__ = ["LONG_NAMES", "STATUS", "finish", "parameter_attrs", "to_dataset"]
@@ -43,9 +42,7 @@ def finish(
     ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any], *, of: Mapping[str, Any] | None = None
 ) -> xr.Dataset:
     """Global attributes of a result, beside those it has; the source of the data is kept."""
-    history = {"function": f"mi_widgets.eos.{function}", "version": __version__, "parameters": dict(parameters)}
-    source = {"source": of["source"]} if of and "source" in of else {}
-    return ds.assign_attrs({"title": title, **source, "history": json.dumps(history, default=str)})
+    return ds.assign_attrs(origin(f"eos.{function}", title, parameters, source=(of or {}).get("source")))
 
 
 def to_dataset(ds: xr.Dataset, data: Checked, problem: Problem, found: Found) -> xr.Dataset:

@@ -1,6 +1,5 @@
 """Checks of spectra on the way in, and what every result gets on the way out."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import require_dims
 
 __all__ = ["Spectra", "check_spectra", "check_weights", "finish", "frequencies", "require_points", "whole"]
@@ -214,8 +213,5 @@ def finish(
 ) -> xr.Dataset:
     """Global attributes of a result."""
     plain = {k: v if isinstance(v, str | int | float | list | dict | None) else "given" for k, v in parameters.items()}
-    history = {"function": f"mi_widgets.impedance.{function}", "version": __version__, "parameters": plain}
-    ds.attrs = {
-        "title": title, "source": spectra.source, "history": json.dumps(history), "references": references
-    }  # fmt: skip
+    ds.attrs = dict(origin(f"impedance.{function}", title, plain, source=spectra.source, references=[references]))
     return ds

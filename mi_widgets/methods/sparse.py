@@ -1,6 +1,5 @@
 """Regressions that choose their variables: the LASSO, and how far its predictions are off for samples left out."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import product_unit
 from mi_widgets.methods._sparse_choose import RULES, choose
 from mi_widgets.methods._sparse_problem import VARIABLE_STATUS, Problem, prepare
@@ -367,6 +366,5 @@ class _Store:
 
 
 def _finish(ds: xr.Dataset, function: str, title: str, options: Mapping[str, Any], target: xr.DataArray) -> xr.Dataset:
-    history = {"function": f"mi_widgets.methods.{function}", "version": __version__, "parameters": dict(options)}
-    ds.attrs |= {"title": title, "source": str(target.name or ""), "history": json.dumps(history, default=str)}
+    ds.attrs |= origin(f"methods.{function}", title, options, source=str(target.name or ""))
     return ds

@@ -1,6 +1,5 @@
 """Mixtures as a Dataset: names, units, standard errors, status."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets.history import origin
 from mi_widgets.methods.selection import information_criteria
 from mi_widgets.orientation._candidates import Candidate
 from mi_widgets.orientation._check import Angles
@@ -61,14 +60,9 @@ def status_attrs(names: Sequence[str] = STATUS, long_name: str = "status of the 
 def attributes(function: str, title: str, parameters: Mapping[str, Any], source: Any) -> dict[str, str]:
     """Global attributes of a result."""
     plain = {k: v if isinstance(v, str | int | float | list | None) else str(v) for k, v in parameters.items()}
-    call = {"function": f"mi_widgets.orientation.{function}", "version": __version__, "parameters": plain}
-    attrs = getattr(source, "attrs", {})
-    return {
-        "title": title,
-        "source": str(attrs.get("source") or "angles of grains"),
-        "history": json.dumps(call),
-        "references": "Banerjee et al. 2005, J. Mach. Learn. Res. 6, 1345 (expectation maximisation)",
-    }
+    of = str(getattr(source, "attrs", {}).get("source") or "angles of grains")
+    references = ["Banerjee et al. 2005, J. Mach. Learn. Res. 6, 1345 (expectation maximisation)"]
+    return origin(f"orientation.{function}", title, plain, source=of, references=references)
 
 
 #: Unit and readable name of what each component has.

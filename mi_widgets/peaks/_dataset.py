@@ -1,12 +1,12 @@
 """A finished or half finished fit as a Dataset: names, units, standard errors, status."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from mi_widgets.history import origin
 from mi_widgets.labels import product_unit
 from mi_widgets.peaks._map_fit import STATUS, MapFit
 
@@ -122,9 +122,12 @@ def _statistics(fit: MapFit, value_units: str) -> list[tuple[str, np.ndarray, st
     ]
 
 
-def history(function: str, version: str, parameters: Mapping[str, Any]) -> str:
-    """JSON text of what was called, for the global attribute ``history``."""
-    return json.dumps({"function": function, "version": version, "parameters": _as_json(parameters)})
+def attributes(
+    function: str, title: str, parameters: Mapping[str, Any], *, references: str, source: str | None = None
+) -> dict[str, Any]:
+    """Global attributes of a result; what JSON cannot say of a parameter is left out of its history."""
+    called = _as_json(parameters)
+    return dict(origin(f"peaks.{function}", title, called, source=source, references=[references]))
 
 
 def _as_json(value: Any) -> Any:

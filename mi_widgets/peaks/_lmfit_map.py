@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.labels import product_unit
 from mi_widgets.peaks._checks import STATISTICS, likelihood_of, prepare
-from mi_widgets.peaks._dataset import LONG_NAMES, history
+from mi_widgets.peaks._dataset import LONG_NAMES, attributes
 from mi_widgets.peaks._map_fit import AT_BOUND, NO_DATA, NOT_CONVERGED, NOT_RUN, OK, STATUS
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._noise import lay_out_noise
@@ -196,10 +195,13 @@ class PixelFits:
         }
         what = {"dim": dim, "model": self.model.name, "params": _finite(parameters), "likelihood": likelihood, **given}
         return {
-            "title": "peak fit by lmfit",
-            "source": str(da.attrs.get("source", da.name or "")),
-            "references": "https://doi.org/10.5281/zenodo.598352",
-            "history": history("mi_widgets.peaks.fit_by_lmfit", __version__, what),
+            **attributes(
+                "fit_by_lmfit",
+                "peak fit by lmfit",
+                what,
+                references="https://doi.org/10.5281/zenodo.598352",
+                source=str(da.attrs.get("source", da.name or "")),
+            ),
             "spectral_dim": dim,
             "likelihood": likelihood,
             "axis_range": [float(self.prepared.axis[0]), float(self.prepared.axis[-1])],

@@ -8,12 +8,11 @@ from typing import Any, TypedDict
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import MIWidgetsWarning
 from mi_widgets.labels import require_units
 from mi_widgets.peaks._build import Known, build_fit
 from mi_widgets.peaks._checks import Prepared, prepare
-from mi_widgets.peaks._dataset import history, to_dataset
+from mi_widgets.peaks._dataset import attributes, to_dataset
 from mi_widgets.peaks._map_fit import NOT_RUN, MapFit
 from mi_widgets.peaks._model import Model
 from mi_widgets.peaks._spikes import find_spikes
@@ -175,19 +174,12 @@ def _attributes(da: xr.DataArray, dim: str, options: FitOptions, fit: MapFit, pr
         if name != "engine" and value is not None
     }
     return {
-        "title": "peak fit",
-        "source": str(da.attrs.get("source", da.name or "")),
-        "references": "https://doi.org/10.1080/14686996.2019.1620123",
-        "history": history(
-            "mi_widgets.peaks.fit_peaks",
-            __version__,
-            {
-                "dim": dim,
-                **given,
-                "n_peaks": model.n_peaks,
-                "likelihood": likelihood,
-                "ties": options.get("ties") or {},
-            },
+        **attributes(
+            "fit_peaks",
+            "peak fit",
+            {"dim": dim, **given, "n_peaks": model.n_peaks, "likelihood": likelihood},
+            references="https://doi.org/10.1080/14686996.2019.1620123",
+            source=str(da.attrs.get("source", da.name or "")),
         ),
         "spectral_dim": dim,
         "lineshape": ", ".join(dict.fromkeys(model.lineshapes)) if model.uniform else ", ".join(model.lineshapes),

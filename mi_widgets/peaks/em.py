@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.labels import find_spectral_dim, product_unit
 from mi_widgets.peaks._build import build_fit
 from mi_widgets.peaks._checks import Prepared, prepare
-from mi_widgets.peaks._dataset import LONG_NAMES, history
+from mi_widgets.peaks._dataset import LONG_NAMES, attributes
 from mi_widgets.peaks._em import EM, GROUNDS, SHAPES, supported
 from mi_widgets.peaks._map_fit import MapFit
 from mi_widgets.peaks._model import Model
@@ -136,9 +135,12 @@ def _dataset(model: Model, prepared: Prepared, p: np.ndarray, log_likelihood: np
         out,
         coords={**prepared.coords, "peak": number},
         attrs={
-            "title": "peak fit by expectation maximisation",
-            "history": history("mi_widgets.peaks.iter_em", __version__, {"dim": dim}),
-            "references": "https://doi.org/10.1080/14686996.2019.1620123",
+            **attributes(
+                "iter_em",
+                "peak fit by expectation maximisation",
+                {"dim": dim},
+                references="https://doi.org/10.1080/14686996.2019.1620123",
+            ),
             "spectral_dim": dim,
             "lineshape": model.lineshapes[0],
             "background": model.background,

@@ -1,6 +1,5 @@
 """What comes in: a map with positions in lengths, its sampled pixels, a q grid, all checked."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets import history
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import require_axis, require_numeric
 from mi_widgets.qpi._operator import PlaneWaves, q_axis
@@ -172,11 +171,9 @@ def whole(name: str, value: Any, *, who: str, least: int = 1, most: int | None =
 
 def origin(function: str, title: str, parameters: Mapping[str, Any], of: xr.DataArray) -> dict[str, Any]:
     """Global attributes of a result."""
-    history = {"function": f"mi_widgets.qpi.{function}", "version": __version__, "parameters": dict(parameters)}
+    source = str(of.attrs.get("source") or of.name or "a map")
+    convention = "q = 2k: a wave of the density of states has twice the wave number k of the electrons"
     return {
-        "title": title,
-        "source": str(of.attrs.get("source") or of.name or "a map"),
-        "history": json.dumps(history, default=str),
-        "references": REFERENCE,
-        "convention": "q = 2k: a wave of the density of states has twice the wave number k of the electrons",
+        **history.origin(f"qpi.{function}", title, parameters, source=source, references=[REFERENCE]),
+        "convention": convention,
     }

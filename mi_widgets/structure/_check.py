@@ -1,6 +1,5 @@
 """Checks of structures on the way in, and what every result gets on the way out."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, LabelError, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.structure._cells import check_cells
 
 __all__ = [
@@ -143,7 +142,7 @@ def finish(
     of: xr.Dataset | xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Global attributes of a result; `of` is what it was made of, whose source is kept."""
-    ds.attrs = _origin(function, title, parameters, of)
+    ds.attrs = dict(origin(f"structure.{function}", title, parameters, of=of))
     if references:
         ds.attrs["references"] = "; ".join(references)
     return ds
@@ -153,12 +152,4 @@ def finish_array(
     array: xr.DataArray, function: str, title: str, parameters: Mapping[str, Any], *, of: xr.Dataset
 ) -> xr.DataArray:
     """Attributes of a result that is one array, beside its unit and name."""
-    return array.assign_attrs(_origin(function, title, parameters, of))
-
-
-def _origin(
-    function: str, title: str, parameters: Mapping[str, Any], of: xr.Dataset | xr.DataArray | None
-) -> dict[str, Any]:
-    history = {"function": f"mi_widgets.structure.{function}", "version": __version__, "parameters": dict(parameters)}
-    source = {} if of is None or "source" not in of.attrs else {"source": of.attrs["source"]}
-    return {"title": title, **source, "history": json.dumps(history, default=str)}
+    return array.assign_attrs(origin(f"structure.{function}", title, parameters, of=of))

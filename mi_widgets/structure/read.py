@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import json
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.structure._ase_source import INDEXED, REFUSED, AseFrames, ase_format, read_all, read_one
 from mi_widgets.structure._frame_dataset import Elements, chunk_length, frames_dataset, with_stamps
 from mi_widgets.structure._index import Index, build_index
@@ -287,10 +286,6 @@ def _read_netcdf(path: Path, lazy: bool | None = None) -> xr.Dataset:
 
 
 def _attrs(ds: xr.Dataset, path: Path, function: str, kind: str) -> xr.Dataset:
-    history = {"function": f"mi_widgets.structure.{function}", "version": __version__}
-    ds.attrs = {
-        "title": ds.attrs.get("title", path.stem),
-        "source": path.name,
-        "history": json.dumps({**history, "parameters": {"path": path.name, "format": kind}}),
-    }
+    title, told = ds.attrs.get("title", path.stem), {"path": path.name, "format": kind}
+    ds.attrs = dict(origin(f"structure.{function}", title, told, source=path.name))
     return ds

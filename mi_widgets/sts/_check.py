@@ -1,13 +1,12 @@
 """What comes in: spectra over an energy or bias in meV; and what goes out, labelled."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
+from mi_widgets import history
 from mi_widgets.errors import DataError, LabelError, ParameterError
 from mi_widgets.labels import find_spectral_dim, require_axis, require_dims, require_numeric
 
@@ -62,7 +61,6 @@ def number(name: str, value: Any, *, who: str, least: float = 0.0, also: bool = 
 
 def origin(function: str, title: str, parameters: Mapping[str, Any], of: Any, references: str = "") -> dict[str, Any]:
     """Global attributes of a result."""
-    history = {"function": f"mi_widgets.sts.{function}", "version": __version__, "parameters": dict(parameters)}
     source = str(of.attrs.get("source") or getattr(of, "name", None) or "a map")
-    out = {"title": title, "source": source, "history": json.dumps(history, default=str)}
-    return out | ({"references": references} if references else {})
+    given = [references] if references else []
+    return dict(history.origin(f"sts.{function}", title, parameters, source=source, references=given))

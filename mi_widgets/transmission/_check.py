@@ -1,6 +1,5 @@
 """Checks of transmission spectra and variables on the way in, and what every result gets on the way out."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.labels import require_axis, require_dims, require_numeric, require_units
 
 __all__ = [
@@ -154,9 +153,7 @@ def whole_number(name: str, value: Any, least: int, most: int, *, who: str) -> i
 
 def finish(ds: xr.Dataset, function: str, title: str, parameters: Mapping[str, Any], source: Any = "") -> xr.Dataset:
     """Global attributes of a result."""
-    history = {"function": f"mi_widgets.transmission.{function}", "version": __version__}
-    history_text = json.dumps({**history, "parameters": dict(parameters)}, default=str)
-    ds.attrs = {"title": title, "source": str(source), "history": history_text}
+    ds.attrs = dict(origin(f"transmission.{function}", title, parameters, source=str(source)))
     return ds
 
 

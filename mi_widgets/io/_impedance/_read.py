@@ -1,6 +1,5 @@
 """Open impedance spectra, whatever instrument wrote them."""
 
-import json
 import os
 import warnings
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsWarning, ParameterError
+from mi_widgets.history import origin
 from mi_widgets.io._doors import as_path, guarded, seems
 from mi_widgets.io._finish import bounded_json
 from mi_widgets.io._impedance._columns import Columns, columns_of
@@ -103,12 +102,11 @@ def read_impedance(
     name, columns, header = guarded(file, format or "impedance", read)
     columns.z = _signed(columns, negative_imaginary, file.name)
     ds = _sweeps(columns, cycle, file.name)
-    history = {"function": "mi_widgets.io.read_impedance", "version": __version__,
-               "parameters": {"path": file.name, "format": name, "cycle": cycle}}  # fmt: skip
+    told = {"path": file.name, "format": name, "cycle": cycle}
     ds.attrs = {
-        "title": file.stem, "source": file.name, "history": json.dumps(history),
+        **origin("io.read_impedance", file.stem, told, source=file.name),
         "original_metadata": bounded_json({"header": header}),
-    }  # fmt: skip
+    }
     return ds
 
 

@@ -1,6 +1,5 @@
 """What every reader of projected densities of states makes, and the Dataset it becomes."""
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
 from mi_widgets.errors import DataError, FileFormatError, MIWidgetsWarning
+from mi_widgets.history import origin
 from mi_widgets.io._finish import plain_attrs
 from mi_widgets.io._pdos._names import orbital_name, orbital_order
 
@@ -203,15 +202,11 @@ def finish(
     ds = xr.Dataset(variables, coords)
     if p.faults:
         warn(f"{file}: {_faults(p.faults)}. Such sites are NaN, their status says why; the others are whole.")
-    function = f"mi_widgets.dos.{reader}" if path is None else "mi_widgets.io.read_pdos"
-    history = {"function": function, "version": __version__}
-    told = {"path": path.name} if path is not None else {}
-    attrs = {
-        "title": p.title or f"Projected density of states of {_formula(p.elements)}",
-        "source": f"{p.source}, {path.name}" if path is not None else p.source,
-        "reference": p.reference,
-        "history": json.dumps({**history, "parameters": {**told, "format": reader, **(parameters or {})}}),
-    }
+    title = p.title or f"Projected density of states of {_formula(p.elements)}"
+    source = f"{p.source}, {path.name}" if path is not None else p.source
+    told = ({"path": path.name} if path is not None else {}) | {"format": reader, **(parameters or {})}
+    function = f"dos.{reader}" if path is None else "io.read_pdos"
+    attrs = {**origin(function, title, told, source=source), "reference": p.reference}
     ds.attrs = plain_attrs(attrs | ({"comment": p.note} if p.note else {}))
     return ds
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from mi_widgets import __version__
-from mi_widgets.peaks._dataset import history
+from mi_widgets.peaks._dataset import attributes
 from mi_widgets.peaks._select.run import Selection
 from mi_widgets.runs import Part
 
@@ -46,6 +46,17 @@ class SelectParts(Iterator[Part]):
         return _dataset(self._selection, self._dim)
 
 
+def _attributes(selection: Selection, dim: str, name: str) -> dict[str, Any]:
+    da, options = selection.source.da, selection.options
+    called = {
+        "dim": dim, "n_peaks": options.candidates, "lineshapes": list(options.lineshapes),
+        "backgrounds": list(options.backgrounds), "criterion": name, "pool": options.pool,
+        "complete": options.complete, "likelihood": options.likelihood, "noise": options.noise,
+    }  # fmt: skip
+    source, references = str(da.attrs.get("source", da.name or "")), "https://doi.org/10.1214/aos/1176344136"
+    return attributes("select_n_peaks", "number of peaks", called, references=references, source=source)
+
+
 def _dataset(selection: Selection, dim: str) -> xr.Dataset:
     """All that is finished."""
     prepared, options, sums = selection.source.prepared, selection.options, selection.sums
@@ -74,14 +85,7 @@ def _dataset(selection: Selection, dim: str) -> xr.Dataset:
             "background": backgrounds,
         },
         attrs={
-            "title": "number of peaks",
-            "source": str(selection.source.da.attrs.get("source", selection.source.da.name or "")),
-            "history": history("mi_widgets.peaks.select_n_peaks", __version__, {
-                "dim": dim, "n_peaks": options.candidates, "lineshapes": list(options.lineshapes),
-                "backgrounds": list(options.backgrounds), "criterion": name, "pool": options.pool,
-                "complete": options.complete, "likelihood": options.likelihood, "noise": options.noise,
-            }),
-            "references": "https://doi.org/10.1214/aos/1176344136",
+            **_attributes(selection, dim, name),
             "lineshape": selection.family[0],
             "background": selection.family[1],
             "criterion": name,
