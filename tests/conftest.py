@@ -1,5 +1,6 @@
 """Order and options shared by all tests."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if {"browser", "slow"} & item.keywords.keys():
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: 2 * ("browser" in item.keywords) + ("slow" in item.keywords))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -82,16 +82,17 @@ def test_retraced_it_is_what_each_branch_is(table: pd.DataFrame, X: pd.DataFrame
         search.retrace(12)
 
 
-def test_kill_9_while_telling_loses_nothing(tmp_path: Path) -> None:
-    """50 processes killed at random moments: every acknowledged value is there, the next suggestion the same."""
+@pytest.mark.parametrize("n", [20, pytest.param(50, marks=pytest.mark.nightly)])
+def test_kill_9_while_telling_loses_nothing(tmp_path: Path, n: int) -> None:
+    """Processes killed at random moments: every acknowledged value is there, the next suggestion the same."""
     script = Path(__file__).with_name("kill.py")
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     run = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), "50"], capture_output=True, text=True, timeout=120, env=env
+        [sys.executable, str(script), str(tmp_path), str(n)], capture_output=True, text=True, timeout=120, env=env
     )
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
-    assert found["told"] > 40
+    assert found["told"] > 0.8 * n
     assert found["lost"] == 0
     assert found["unequal"] == 0
 

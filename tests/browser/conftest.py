@@ -6,7 +6,9 @@ from pathlib import Path
 import chromium as browser_finder
 import pytest
 from harness import CHROMIUM_ARGS, PROBE, Server, end_kernels, jupyter_server
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+expect.set_options(timeout=20_000)  # a page beside other tests is slow; what has to be quick says so itself
 
 SCREENSHOTS = Path(__file__).parents[1] / "_screenshots"
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +70,16 @@ PROBE = r"""
 })();
 """
 
+# Whether for `ms` no picture of the page changed and its kernel, where the page tells of one, had nothing to do.
+_STILL = """async (ms) => {
+  const now = () => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return [kernel?.status === "busy" ? Math.random() : 0, ...__mi.canvases().map(__mi.hash)].join();
+  };
+  const before = now();
+  await new Promise((done) => setTimeout(done, ms));
+  return now() === before;
+}"""
 _READY = """() => {
   const w = window.jupyterapp?.shell.currentWidget;
   return w?.sessionContext?.session?.kernel?.status === "idle" && w.content.widgets.length > 0;
@@ -246,6 +256,21 @@ def _complaint(output: dict[str, Any]) -> str:
 def wait_for_canvases(page: Page, n: int, seconds: float = 60) -> None:
     """Wait until at least `n` canvases wider than 60 px are on the page."""
     page.wait_for_function("n => __mi.canvases().length >= n", arg=n, timeout=seconds * 1000)
+
+
+def settle(page: Page, ms: int = 150, seconds: float = 10) -> None:
+    """Wait until for `ms` nothing that is drawn changes and the kernel is idle; animations are over and answers in."""
+    limit = time.monotonic() + seconds
+    while not page.evaluate(_STILL, ms):
+        assert time.monotonic() < limit, "the page never comes to rest"
+
+
+def until(page: Page, what: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until `what` is true."""
+    limit = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < limit, "it never happens"
+        page.wait_for_timeout(50)
 
 
 def canvas_hash(page: Page, i: int) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness import Server, run_notebook, wait_for_kernel
+from harness import Server, run_notebook, settle, wait_for_kernel
 from playwright.sync_api import Locator, Page, expect
 
 OPEN = """
@@ -10,7 +10,6 @@ OPEN = """
     clusterer = DOSClusterer(datasets.load_pdos("mgo_step"))
     clusterer
 """
-SETTLE = 700  # ms, for animations of the page
 
 
 def chosen(page: Page, i: int = 0) -> Locator:
@@ -24,8 +23,9 @@ def rows(page: Page, i: int = 0) -> Locator:
 def open_clusterer(page: Page, lab: Server, name: str, *cells: str) -> None:
     run_notebook(page, lab, name, *(cells or (OPEN,)))
     expect(page.locator(".mi-chip-done").first).to_be_visible()
+    expect(page.locator(".mi-tree canvas").first).to_be_visible()
     page.locator(".mi-explorer").first.evaluate("e => e.scrollIntoView({block: 'start'})")
-    page.wait_for_timeout(SETTLE)
+    settle(page)
 
 
 def click_in(page: Page, view: str, across: float, down: float, **more: Any) -> None:
@@ -48,12 +48,12 @@ def test_one_pick_is_seen_in_every_view(page: Page, lab: Server, screenshot: Any
     n = page.locator(".mi-rows tr.mi-chosen").count()
     rows(page).nth(2).click(modifiers=["Shift"])
     expect(page.locator(".mi-rows tr.mi-chosen")).to_have_count(n + 1)
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     screenshot("dos_clusterer", ".mi-explorer")
     page.get_by_role("button", name="map (PCA)").click()
     expect(page.locator(".mi-embedding canvas").first).to_be_visible()
     expect(page.locator(".mi-chip-done")).to_be_visible()
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     box = page.locator(".mi-embedding .mi-view-host").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 75, box["y"] + 12)
@@ -111,7 +111,7 @@ def test_it_is_the_same_after_a_reload_and_in_a_second_display(page: Page, lab: 
     expect(page.locator(".mi-tree canvas").first).to_be_visible()
     expect(chosen(page, 0)).to_have_text(said)
     page.locator(".mi-explorer").first.evaluate("e => e.scrollIntoView({block: 'start'})")
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     click_in(page, ".mi-tree .mi-view-host", 0.3, 168)
     expect(chosen(page, 0)).not_to_have_text(said)
     expect(page.locator(".mi-stage").first).to_be_visible()
@@ -153,7 +153,7 @@ def test_without_webgl_the_projection_is_shown(page: Page, lab: Server, page_err
     flat = page.locator(".mi-flat canvas").first
     expect(flat).to_be_visible()
     flat.scroll_into_view_if_needed()
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     box = page.locator(".mi-flat .mi-view-host").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 70, box["y"] + 30)

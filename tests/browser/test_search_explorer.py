@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness import Server, run_notebook, wait_for_kernel
+from harness import Server, run_notebook, settle, wait_for_kernel
 from playwright.sync_api import Locator, Page, expect
 
 OPEN = """
@@ -52,7 +52,7 @@ def test_a_campaign_from_the_first_trial_to_a_reload(page: Page, lab: Server, sc
     expect(explorer.locator(".mi-chip-stale").first).to_have_text("preview")
     expect(explorer.locator(".mi-bo-features").first).to_contain_text("after what-if")
     page.set_viewport_size({"width": 1400, "height": 1280})  # all of it
-    page.wait_for_timeout(700)
+    settle(page)
     explorer.evaluate("e => e.scrollIntoView({block: 'center'})")
     screenshot("search_explorer", ".mi-bo")
     page.set_viewport_size({"width": 1400, "height": 1000})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import Server, run_notebook, wait_for_kernel
+from harness import Server, run_notebook, until, wait_for_kernel
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -148,9 +148,9 @@ def test_colours_clicks_and_camera_survive_a_reload_and_a_second_display(page: P
     page.mouse.down()
     page.mouse.move(p["box"][0] + 380, p["box"][1] + 240, steps=4)
     page.mouse.up()  # turns the structure, chooses nothing
-    page.wait_for_timeout(800)
+    until(page, lambda: not np.allclose(probe(page)["full"], p["full"], atol=1e-3))
+    page.wait_for_timeout(SETTLE)
     turned = probe(page)["full"]
-    assert not np.allclose(turned, p["full"], atol=1e-3)
     assert selection(page) == []
     before = coloured(picture(page))
 
@@ -166,9 +166,12 @@ def test_colours_clicks_and_camera_survive_a_reload_and_a_second_display(page: P
     click(page, again, *pixel[first])
     wait_for_selection(page, [int(again["parent"][first])])
 
+    page.evaluate("() => { window.__before = new Set(globalThis.__mi_structures.pages); }")
     page.evaluate("""() => { const w = window.jupyterapp.shell.currentWidget;
         w.content.activeCellIndex = 1; window.jupyterapp.commands.execute('notebook:run-cell'); }""")
-    page.wait_for_timeout(2000)
+    page.wait_for_function(
+        "() => [...globalThis.__mi_structures.pages].some((p) => !__before.has(p) && p.three && p.drawn)"
+    )
     wait_for_drawing(page)
     second = probe(page, -1)
     np.testing.assert_allclose(second["full"][SEEN], turned[SEEN], atol=1e-3)

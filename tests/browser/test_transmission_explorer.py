@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness import Server, run_notebook, wait_for_kernel
+from harness import Server, run_notebook, settle, wait_for_kernel
 from playwright.sync_api import Page, expect
 
 OPEN = """
@@ -11,7 +11,6 @@ OPEN = """
     explorer = TransmissionExplorer(make_molecular_junctions(n_junctions=90, n_energies=41))
     explorer
 """
-SETTLE = 700  # ms, for animations of the page
 
 
 def test_the_whole_story(page: Page, lab: Server, screenshot: Any) -> None:
@@ -34,14 +33,14 @@ def test_the_whole_story(page: Page, lab: Server, screenshot: Any) -> None:
     expect(first).to_contain_text(f"{name} = ")  # its value on the junction
     heat = page.locator(".mi-heat .mi-view-host")
     heat.evaluate("e => e.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     box = heat.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.33 * box["height"])
     expect(strongest.first).not_to_have_class("mi-chosen")
     page.get_by_role("button", name="Compare with folds and one by one").click()
     expect(page.locator(".mi-chip-running")).to_have_count(0, timeout=60_000)
-    page.wait_for_timeout(SETTLE)
+    settle(page)
     screenshot("transmission_explorer", ".mi-explorer")
     said = first.locator(".mi-hint").inner_text()
     page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); return true; }")

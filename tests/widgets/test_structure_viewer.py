@@ -185,7 +185,7 @@ def test_without_webgl_the_projection_is_shown_by_itself() -> None:
 # ---- leaving nothing behind ------------------------------------------------------------------------------------
 
 
-def test_nothing_is_left_after_fifty_viewers() -> None:
+def test_nothing_is_left_after_twenty_viewers() -> None:
     import ipywidgets
 
     def once() -> weakref.ref[Any]:
@@ -198,7 +198,7 @@ def test_nothing_is_left_after_fifty_viewers() -> None:
     once()
     gc.collect()
     threads, widgets = threading.active_count(), len(ipywidgets.widgets.widget._instances)
-    refs = [once() for _ in range(50)]
+    refs = [once() for _ in range(20)]
     gc.collect()
     assert threading.active_count() <= threads
     assert len(ipywidgets.widgets.widget._instances) == widgets
