@@ -85,7 +85,7 @@ def compare_yield_models(
     >>> from mi_widgets.datasets import make_catalyst_yields
     >>> ds = make_catalyst_yields(n_catalysts=40)
     >>> found = compare_yield_models(ds.features, ds.logit_yield, ["mean", "lasso", "quadratic"], n_folds=4)
-    >>> found.model.values[int(found.error.argmin())].item()
+    >>> found.model.values[np.argmin(found.error.values)].item()
     'quadratic'
     """
     return collect(
@@ -150,7 +150,7 @@ def iter_compare_yield_models(
     if isinstance(max_features, bool) or not isinstance(max_features, int) or not 1 <= max_features <= min(k, 5):
         raise ParameterError(f"max_features must be a whole number from 1 to {min(k, 5)}; got {max_features!r}.")
     least = int(np.min([(fold != f).sum() for f in range(n_folds)]))
-    columns = 1 + max_features + max_features * (max_features + 1) // 2
+    columns = 1 + max_features + max_features * (max_features + 1) // 2 if "quadratic" in names else 6
     if least < columns + 2:
         raise DataError(
             f"{least} candidates inside a fold are too few for {columns} coefficients; write "
