@@ -29,10 +29,11 @@ from mi_widgets.datasets._substrates import load_films, load_substrates
 from mi_widgets.datasets._tblite import compute_pdos
 from mi_widgets.datasets._trajectories import make_diffusing_atoms, make_harmonic_crystal
 from mi_widgets.datasets._transmission import make_molecular_junctions
-from mi_widgets.datasets._two_laboratories import make_two_laboratories
+from mi_widgets.datasets._two_laboratories import conductivity_law, make_two_laboratories
 
 __all__ = [
     "compute_pdos",
+    "conductivity_law",
     "cramer_rao_bound",
     "fetch_grain_boundary",
     "fetch_perovskites",

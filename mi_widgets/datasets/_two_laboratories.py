@@ -1,23 +1,46 @@
 """One property of one series of samples, measured by two laboratories that differ."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
+from mi_widgets.datasets._seed import generator
 from mi_widgets.errors import ParameterError
 from mi_widgets.history import origin
 
 __all__ = ["conductivity_law", "make_two_laboratories"]
 
 BOLTZMANN = 8.617333e-5  # eV/K
-#: log10 of S/cm at infinite temperature, eV, eV for each unit of dopant, best dopant
-PREFACTOR, BARRIER, TRAPPING, SIDE = 2.1, 0.75, 1.1, 0.5
+#: log10 of S/cm at infinite temperature, eV, eV for each unit of dopant, power of the dopant, log10 between phases
+PREFACTOR, BARRIER, TRAPPING, POWER, BETTER = 2.1, 0.75, 1.6, 0.5, 1.2
 
 
-def conductivity_law(dopant: np.ndarray, temperature: np.ndarray) -> np.ndarray:
-    """Log10 of the conductivity (S/cm) that the samples truly have: carriers of the dopant, which it traps as well."""
+def conductivity_law(dopant: Any, temperature: Any) -> np.ndarray:
+    """Conductivity of the samples of `make_two_laboratories`: the dopant brings carriers and traps them.
+
+    Parameters
+    ----------
+    dopant : array_like
+        Share of sites.
+    temperature : array_like
+        K.
+
+    Returns
+    -------
+    numpy.ndarray
+        log10 of the conductivity in S/cm.
+
+    Examples
+    --------
+    >>> bool(conductivity_law(0.1, 1000.0) > conductivity_law(0.1, 800.0))
+    True
+    """
+    dopant, temperature = np.asarray(dopant, dtype=float), np.asarray(temperature, dtype=float)
     trapped = BARRIER + TRAPPING * np.maximum(dopant - 0.1, 0.0)
+    other = BETTER / (1 + np.exp(-(dopant - 0.2) / 0.008))
     carriers = np.log10(np.maximum(dopant, 1e-3) / 0.1)
-    return np.asarray(PREFACTOR + SIDE * carriers - trapped / (np.log(10) * BOLTZMANN * temperature))
+    return np.asarray(PREFACTOR + POWER * carriers - trapped / (np.log(10) * BOLTZMANN * temperature) + other)
 
 
 def make_two_laboratories(
@@ -26,7 +49,7 @@ def make_two_laboratories(
     """Make samples of a doped oxide, each measured by one of two laboratories, with truth.
 
     Synthetic. The conductivity follows a known law of dopant and temperature. The second laboratory reads too much by a
-    constant, and had mostly the samples with much dopant. Above a dopant of 0.2 the lattice is another phase.
+    constant, and had mostly the samples with much dopant. Above a dopant of 0.2 the lattice is another phase, which conducts better.
 
     Parameters
     ----------
@@ -65,13 +88,13 @@ def make_two_laboratories(
     for name, value, low, high in (("offset", offset, -2, 2), ("noise", noise, 0, 1)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             raise ParameterError(f"{name} must be a number from {low} to {high}; got {value!r}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, who="make_two_laboratories")
     dopant = rng.uniform(0.02, 0.38, n_samples)
     temperature = rng.uniform(700.0, 1100.0, n_samples)
     second = rng.random(n_samples) < 1 / (1 + np.exp(-(dopant - 0.2) / 0.04))
     phase = (dopant > 0.2).astype(np.int8)
-    lattice = 5.42 - 0.25 * dopant + 0.035 * phase + 0.006 * rng.standard_normal(n_samples)
-    density = 6.1 - 1.5 * dopant - 0.25 * phase + 0.05 * rng.standard_normal(n_samples)
+    lattice = 5.42 - 0.10 * dopant + 0.05 * phase + 0.006 * rng.standard_normal(n_samples)
+    density = 6.1 - 0.6 * dopant - 0.35 * phase + 0.05 * rng.standard_normal(n_samples)
     thickness = rng.uniform(100.0, 900.0, n_samples)
     truth = conductivity_law(dopant, temperature)
     measured = truth + offset * second + noise * rng.standard_normal(n_samples)
