@@ -20,6 +20,7 @@ from mi_widgets.datasets._qpi import make_interference_map
 from mi_widgets.datasets._registry import list_datasets
 from mi_widgets.datasets._search_pools import make_search_pool
 from mi_widgets.datasets._silica import make_silica
+from mi_widgets.datasets._silica_crystals import make_silica_crystal
 from mi_widgets.datasets._silica_melt import load_silica_glass, load_silica_snapshots
 from mi_widgets.datasets._silica_network import load_silica_network
 from mi_widgets.datasets._spectral_map import make_spectral_map
@@ -69,6 +70,7 @@ __all__ = [
     "make_perovskites",
     "make_search_pool",
     "make_silica",
+    "make_silica_crystal",
     "make_slab",
     "make_spectral_map",
     "make_thermal_conductivity",
