@@ -162,6 +162,16 @@ CHECKS = {
         assert verdict.verdict.values.tolist() == [1, 0, 5, 4]
         assert explorer.state == "idle" and explorer.chosen == "tau"
     """,
+    "19_see_what_machine_learning_is": """
+        assert raw.explained_variance_ratio_[0] > 0.99 and abs(raw.components_[0][3]) > 0.99
+        assert smooth.shape == (200, 5) and max(same, 1 - same) > 0.95 and two.bic(pair) < six.bic(pair)
+        assert search(0.0, 1) > 0.1 > search(2.0, 1)
+        assert 0.2 < offset < 0.45
+        rms = {n: np.sqrt(np.mean((v - target)[~inside] ** 2)) for n, v in said.items()}
+        assert rms["white box"] < 0.5 * rms["black box"]
+        middle = np.median(errors["line"], axis=1), np.median(errors["network"], axis=1)
+        assert middle[0][-1] > middle[1][-1]
+    """,
     "13_choose_a_circuit": """
         assert int(steady.status) == 0 and int(moved.status) == 1
         assert all(abs(float(fit[n]) - v) <= 3 * float(fit[n + "_stderr"]) for n, v in truth.items())
