@@ -48,7 +48,7 @@ def errors() -> None:
 def overlap(a: xr.Dataset, b: xr.Dataset) -> dict[str, float]:
     out = {}
     for pair in (("Si", "O"), ("O", "O"), ("Si", "Si")):
-        g, h = (rdf(run.isel(frame=slice(100, None)), 5.0, n_bins=250, pairs=[pair]).g for run in (a, b))
+        g, h = (rdf(run.isel(frame=slice(100, None)), 5.0, n_bins=250, pairs=[pair]).rdf for run in (a, b))
         g, h = (c.isel(pair=-1).values if "pair" in c.dims else c.values for c in (g, h))
         out["-".join(pair)] = round(float(1 - np.abs(g - h).sum() / (g + h).sum()), 4)
     return out
@@ -59,20 +59,20 @@ def md() -> None:
     snapshots = load_silica_snapshots()
     melt = take_frames(snapshots, np.flatnonzero(snapshots.melt.values == 4)[15:16])
     start = one_structure(melt, int(melt.frame[0]))
-    given = {"temperature": 3500.0, "n_steps": 6000, "every": 10}
+    given = {"temperature": 3500.0, "n_steps": 4000, "every": 10}
     first = run_md(start, TTAM(), seed=0, **given)
     other = run_md(start, TTAM(), seed=7, **given)
     began = time.process_time()
     learnt = run_md(start, potential, seed=1, **given)
-    print(f"network: {(time.process_time() - began) / 6:.2f} ms/step; outside {float(learnt.outside.mean()):.2g}")
+    print(f"network: {(time.process_time() - began) / 4:.2f} ms/step; outside {float(learnt.outside.mean()):.2g}")
     print(
         "RDF, TTAM and TTAM", overlap(first, other), "network and TTAM", overlap(first, learnt), overlap(other, learnt)
     )
     end = learnt.isel(frame=-1, drop=True)[["position", "cell", "pbc", "velocity"]]
-    free = run_md(end, potential, ensemble="nve", n_steps=4000, every=10)
+    free = run_md(end, potential, ensemble="nve", n_steps=3000, every=10)
     total = (free.energy + free.kinetic_energy).values / 72 * 1000
     slope = np.polyfit(free.time.values / 1000, total, 1)[0]
-    print(f"NVE 4 ps: {slope:+.4f} meV/atom/ps, standard deviation {total.std():.4f} meV/atom")
+    print(f"NVE 3 ps: {slope:+.4f} meV/atom/ps, standard deviation {total.std():.4f} meV/atom")
 
 
 def fit() -> None:
@@ -90,7 +90,7 @@ def active(repeats: int = 3) -> None:
     snapshots = load_silica_snapshots()
     pool = take_frames(snapshots, np.flatnonzero(snapshots.melt.values < 3))
     judge = take_frames(snapshots, np.flatnonzero(snapshots.melt.values == 3)[::2])
-    settings = Network(SymmetryFunctions(("Si", "O")), epochs=400, batch=4)
+    settings = Network(SymmetryFunctions(("Si", "O")), epochs=200, batch=4)
     for seed in range(repeats):
         order = np.random.default_rng(seed).permutation(240)
         first = settings.fit(take_frames(pool, order[:30]), validation=judge, seed=seed)

@@ -1,4 +1,4 @@
-"""Make data/silica_network.nc: run ``python data/recipes/silica_network.py`` at the top of the checkout (40 s).
+"""Make data/silica_network.nc: run ``python data/recipes/silica_network.py`` at the top of the checkout (55 s).
 
 A network of 20 and 20 units on 56 symmetry functions learns energies and forces of melts 0 to 2 (240 snapshots). Melt 3
 decides which weights are kept and how large standard errors are; melt 4 is never seen. On another processor the last
@@ -14,7 +14,7 @@ from mi_widgets.potentials import Network, NetworkPotential
 from mi_widgets.potentials._snapshot_frames import take_frames
 from mi_widgets.potentials.descriptors import SymmetryFunctions
 
-EPOCHS = 300
+EPOCHS = 450
 
 
 def make() -> NetworkPotential:
