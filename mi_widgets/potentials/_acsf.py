@@ -106,7 +106,9 @@ class StoredFeatures(Rows):
         """Memory of what is stored."""
         return sum(a.nbytes for a in self._store.values() if isinstance(a, np.ndarray))
 
-    def pull(self, weights: np.ndarray, frames: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def pull(
+        self, weights: np.ndarray, frames: Sequence[int] | np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Forces and virials; see `Features`."""
         chosen, to = self._chosen(frames)
         w = np.ascontiguousarray(weights, dtype=np.float32)
@@ -118,7 +120,7 @@ class StoredFeatures(Rows):
         )  # fmt: skip
         return forces, virial
 
-    def push(self, vectors: np.ndarray, frames: Sequence[int] | None = None) -> np.ndarray:
+    def push(self, vectors: np.ndarray, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Change of the features; see `Features`."""
         chosen, to = self._chosen(frames)
         moves = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -160,7 +162,7 @@ class StoredFeatures(Rows):
         places = np.concatenate([centre, other]), np.concatenate([index, index])
         return Dense(centre, coo_array((signs, places), shape=(n, n_rows)).tocsr(), by_move, by_strain)
 
-    def select(self, frames: Sequence[int]) -> "StoredFeatures":
+    def select(self, frames: Sequence[int] | np.ndarray) -> "StoredFeatures":
         """Some of the frames; derivatives are shared."""
         return StoredFeatures(self._cut(frames), self._store)
 

@@ -39,13 +39,13 @@ class Rows:
         self.values, self.offsets, self.numbers = values, offsets, numbers
         self._frames = frames  # in what is stored
 
-    def _chosen(self, frames: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray]:
+    def _chosen(self, frames: Sequence[int] | np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Positions of frames among ours, and where their rows begin in the answer."""
         chosen = np.arange(len(self._frames)) if frames is None else np.asarray(frames, dtype=np.int64).reshape(-1)
         sizes = np.diff(self.offsets)[chosen]
         return chosen, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
-    def _cut(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _cut(self, frames: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         chosen, to = self._chosen(frames)
         rows = [np.arange(self.offsets[c], self.offsets[c + 1]) for c in chosen]
         at = np.concatenate(rows) if rows else np.empty(0, np.int64)
@@ -67,6 +67,6 @@ class ValuesOnly(Rows):
         """Refuse: there are no derivatives."""
         raise DataError(_NO_DERIVATIVES)
 
-    def select(self, frames: Sequence[int]) -> "ValuesOnly":
+    def select(self, frames: Sequence[int] | np.ndarray) -> "ValuesOnly":
         """Some of the frames."""
         return ValuesOnly(*self._cut(frames))

@@ -173,7 +173,9 @@ class SoapFeatures(Rows):
                 self._kept[frame] = known
         return known
 
-    def pull(self, weights: np.ndarray, frames: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def pull(
+        self, weights: np.ndarray, frames: Sequence[int] | np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Forces and virials; see `Features`."""
         chosen, to = self._chosen(frames)
         w = np.asarray(weights, dtype=np.float32)
@@ -184,7 +186,7 @@ class SoapFeatures(Rows):
             virial[k] = -np.einsum("iabm,im->ab", d.by_strain, mine)
         return forces, virial
 
-    def push(self, vectors: np.ndarray, frames: Sequence[int] | None = None) -> np.ndarray:
+    def push(self, vectors: np.ndarray, frames: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Change of the features; see `Features`."""
         chosen, to = self._chosen(frames)
         moves = np.asarray(vectors, dtype=np.float32)
@@ -194,7 +196,7 @@ class SoapFeatures(Rows):
             np.add.at(out, to[k] + d.centre, np.einsum("pam,pa->pm", d.by_move, moves[to[k] + d.mover]))
         return out
 
-    def select(self, frames: Sequence[int]) -> "SoapFeatures":
+    def select(self, frames: Sequence[int] | np.ndarray) -> "SoapFeatures":
         """Some of the frames; derivatives are shared."""
         return SoapFeatures(self._cut(frames), self._structures, self._engine, self._kept)
 
