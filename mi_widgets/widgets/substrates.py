@@ -271,7 +271,7 @@ class SubstrateExplorer(Study):
         if state != self._stacked:
             line = self._table_of(used).loc[name]
             film = make_layer(used["film"], a=self._film(used))
-            self.stack = screening.build_stack(film, make_layer(line), match)
+            self.stack = screening.build_stack(film, make_layer(line), match, vacuum=6.0)
             self.viewer.replace(self.stack.assign_attrs(title=f"{used['film']} on {name}"))
             self._stacked = state
             self._about.value = text.about_coincidence(str(used["film"]), match, self.stack.sizes["atom"], line)
