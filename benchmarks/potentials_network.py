@@ -19,8 +19,7 @@ import time
 import numpy as np
 import xarray as xr
 
-from mi_widgets.datasets import load_silica_glass, load_silica_snapshots
-from mi_widgets.datasets._silica_network import load_silica_network
+from mi_widgets.datasets import load_silica_glass, load_silica_network, load_silica_snapshots
 from mi_widgets.potentials import TTAM, Network, choose_snapshots, load_potential, one_structure, run_md
 from mi_widgets.potentials._snapshot_frames import take_frames
 from mi_widgets.potentials.descriptors import SymmetryFunctions

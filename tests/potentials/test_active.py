@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets import load_silica_snapshots
-from mi_widgets.datasets._silica_network import load_silica_network
+from mi_widgets.datasets import load_silica_network, load_silica_snapshots
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.potentials import Network, choose_snapshots, iter_learning_curve, learning_curve, load_potential
 from mi_widgets.potentials._snapshot_frames import take_frames

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mi_widgets.datasets import load_silica_glass, load_silica_snapshots
-from mi_widgets.datasets._silica_network import load_silica_network
+from mi_widgets.datasets import load_silica_glass, load_silica_network, load_silica_snapshots
 from mi_widgets.errors import DataError, FileFormatError, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.labels import label_structure
