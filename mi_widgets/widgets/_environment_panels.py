@@ -233,7 +233,7 @@ class CloudPanel:
             view.add(label, figure, renderer)
         self._bar: ColorBar | None = None
         self._keys = [figure.scatter("x", "y", size=7, line_color=None, fill_color="#3a6ea5",
-                                     source={"x": empty, "y": empty}) for _ in range(_MOST_NAMES)]  # fmt: skip
+                                     source={"x": [np.nan], "y": [np.nan]}) for _ in range(_MOST_NAMES)]  # fmt: skip
         self._items = [LegendItem(label="", renderers=[key], visible=False) for key in self._keys]
         self._items.append(
             LegendItem(label="outside the training domain", renderers=[layers["outside"]], visible=False)
@@ -256,9 +256,9 @@ class CloudPanel:
         figure.on_event(Reset, lambda _: self._draw(self.cloud.xlim, self.cloud.ylim))
 
     def _zoomed(self, event: RangesUpdate) -> None:
-        ends = (event.x0, event.x1, event.y0, event.y1)
-        if all(isinstance(v, int | float) for v in ends) and event.x1 > event.x0 and event.y1 > event.y0:
-            self._draw((float(event.x0), float(event.x1)), (float(event.y0), float(event.y1)))
+        ends: tuple[Any, ...] = (event.x0, event.x1, event.y0, event.y1)
+        if all(isinstance(v, int | float) for v in ends) and ends[1] > ends[0] and ends[3] > ends[2]:
+            self._draw((float(ends[0]), float(ends[1])), (float(ends[2]), float(ends[3])))
 
     def _tapped(self, event: Tap) -> None:
         c = self.cloud
