@@ -49,7 +49,8 @@ def make_two_laboratories(
     """Make samples of a doped oxide, each measured by one of two laboratories, with truth.
 
     Synthetic. The conductivity follows a known law of dopant and temperature. The second laboratory reads too much by a
-    constant, and had mostly the samples with much dopant. Above a dopant of 0.2 the lattice is another phase, which conducts better.
+    constant, and had mostly the samples with much dopant. Above a dopant of 0.2 the lattice is another phase, which
+    conducts better.
 
     Parameters
     ----------

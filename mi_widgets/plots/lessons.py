@@ -13,7 +13,8 @@ __all__ = ["plot_boundary", "plot_curves", "plot_groups", "plot_scores"]
 
 _BOKEH: dict[str, Any] = {"backend": "bokeh"}
 _FRAME: dict[str, Any] = {
-    "responsive": True, "min_width": 300, "max_width": 620, "height": 300, "show_grid": True, "hooks": [figure_style], "backend": "bokeh",
+    "responsive": True, "min_width": 300, "max_width": 620, "height": 300, "show_grid": True,
+    "hooks": [figure_style], "backend": "bokeh",
 }  # fmt: skip
 
 
