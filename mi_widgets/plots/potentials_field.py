@@ -140,13 +140,13 @@ def slice_values(field: xr.Dataset, z: float, shown: str) -> xr.DataArray:
 def slice_limits(field: xr.Dataset, shown: str) -> tuple[float, float]:
     """Colours that mean the same at all heights: what lies within 1.5 eV of the lowest, or nearly all."""
     values = np.asarray(field[shown].values, dtype=float)
+    if not np.isfinite(values).any():
+        return 0.0, 1.0
     if shown in ("energy", "guest_energy"):
         base = float(field["matrix_energy"]) if shown == "energy" and "matrix_energy" in field else 0.0
         low = float(np.nanmin(values)) - base
         return low, low + (1.5 if shown == "energy" else 4.0)
     finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
     low, high = (float(v) for v in np.percentile(finite, (2, 98)))
     return low, max(high, low + 1e-6)
 
@@ -238,8 +238,8 @@ def plot_path_profile(
     Returns
     -------
     holoviews.Overlay
-        Elements labelled ``95 %``, ``rigid matrix``, ``field``, and where given ``scan``, ``elastic band``. Energies (eV)
-        are above the lowest point of the path; what the rigid matrix has far above is cut off.
+        Elements labelled ``95 %``, ``rigid matrix``, ``field``, and where given ``scan``, ``elastic band``. Energies
+        (eV) are above the lowest point of the path; what the rigid matrix has far above is cut off.
 
     Raises
     ------

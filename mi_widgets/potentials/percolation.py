@@ -133,7 +133,7 @@ def _barriers(energy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     """Threshold, lowest energy of its cluster, threshold of the lowest point, a point of the cluster."""
     engine = numba_module("_numba_winding") or _winding
     found = engine.find_thresholds(energy.ravel(), np.array(energy.shape))
-    return tuple(found)  # type: ignore[return-value]
+    return tuple(found)
 
 
 def _path(

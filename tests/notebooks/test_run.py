@@ -16,6 +16,18 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 # Numbers the text speaks of, asserted in the notebook's own kernel after its last cell.
 CHECKS = {
+    "21_follow_a_guest_through_a_glass": """
+        assert springs < 0.06 * spread and float(field.relaxation_rmse) < 0.7 * springs and 0.85 < float(inside.mean()) < 1
+        assert bool((paths.frozen_barrier > 1.2 * paths.barrier).all())
+        assert abs(float(scan.field_barrier - scan.barrier)) < 0.05 and float(scan.field_rmse) < 0.05
+        assert pass_band < pass_field + 0.03
+        for e, k in zip(einstein, kubo, strict=True):
+            error = np.hypot(e.diffusion_coefficient_stderr, k.diffusion_coefficient_stderr)
+            assert float((abs(e.diffusion_coefficient - k.diffusion_coefficient) / error).max()) < 4
+        assert float(einstein[0].exponent.max()) < 0.6 < 0.8 < float(einstein[-1].exponent.min())
+        assert float((law.activation_energy_high - law.activation_energy_low).min()) > 0.2
+        assert explorer.state == "idle"
+    """,
     "20_learn_a_potential": """
         assert optima.sizes["optimum"] == 5 and float(optima.transfer[0]) != 0.6
         assert float(optima.misfit.max()) < 0.13 and float(np.ptp(optima.cell_a.values)) > 0.7
