@@ -27,8 +27,8 @@ def frame_text(data: xr.Dataset, result: xr.Dataset | None, frame: Any, inside: 
     if result is not None and "outside" in result:
         at = np.flatnonzero(result["outside"].values[inside] != 0)
         if at.size:
-            names = ", ".join(f"{elements[inside][a]}{a}" for a in at[:5].tolist()) + (" …" if at.size > 5 else "")
-            text = html.escape(f"{at.size} outside the training domain: {names}")
+            names = ", ".join(f"{elements[inside][a]}{a}" for a in at[:2].tolist()) + (" …" if at.size > 2 else "")
+            text = html.escape(f"{at.size} outside: {names}")
             out += f' <span class="mi-chip mi-chip-failed">{text}</span>'
     return out
 

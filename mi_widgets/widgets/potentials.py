@@ -118,7 +118,8 @@ class EnvironmentExplorer(EnvironmentBase):
         n, total, found = self.index.frames.size, 0, None
         for part in self.estimator.iter_fit(learn, validation=held, seed=params["seed"]):
             total, found = part.total, part.result
-            self.potential, self._unseen = found, True  # here: the page sees not every part
+            if found is not None:  # here: the page sees not every part
+                self.potential, self._unseen = found, True
             yield Part(part.done, total + n, found, part.index, part.message or "training")
         labels = held["frame"].values
         for part in iter_map_environments(self.data, found, held_out=labels):

@@ -117,7 +117,7 @@ def test_what_lies_outside_is_flagged_in_every_view(app: EnvironmentExplorer) ->
     assert len(column(app.energies, "outside", "x")) == frames.size
     assert "OUTSIDE" in app.descriptor.view.figure("frame").title.text
     assert "outside the training domain" in app.about.value
-    assert "outside the training domain: " in app.heading.value
+    assert "outside: " in app.heading.value
     assert "outside the training domain" in app.structure.viewer.colors.labels
     assert f"{n} atoms outside" in app.header.value
 
