@@ -17,6 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,11 +52,17 @@ def warm_kernels() -> Iterator[Path]:
         (spec / "kernel.json").write_text(text, encoding="utf-8")
         with (folder / "log").open("wb") as log, socket.socket(socket.AF_UNIX) as line:
             line.bind(str(door))
-            line.listen()  # who asks before the imports are made waits here
+            line.listen()
             command = [sys.executable, __file__, "--serve", str(line.fileno())]
             variables = os.environ | {"OMP_NUM_THREADS": "1"}  # a process that forks had better have no threads
             process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, pass_fds=[line.fileno()])
         try:
+            # ports are chosen when a kernel is asked for: one that had to wait would find them taken by others
+            limit = time.monotonic() + 120
+            while not (folder / "ready").exists():
+                if process.poll() is not None or time.monotonic() > limit:
+                    raise RuntimeError((folder / "log").read_text(encoding="utf-8"))
+                time.sleep(0.05)
             yield folder
         finally:
             process.terminate()
@@ -77,6 +85,7 @@ class Forks:
         self.wait = selectors.DefaultSelector()
         self.wait.register(self.door, selectors.EVENT_READ)
         self.lines: dict[int, socket.socket] = {}
+        Path(self.door.getsockname()).with_name("ready").touch()
 
     def serve(self) -> NoReturn:
         """Until who started this is gone, or says so."""
@@ -135,9 +144,11 @@ def be_a_kernel(asked: dict[str, Any], streams: list[int]) -> NoReturn:
 
         register_comm_target()  # which ipywidgets does while it is imported, in a kernel
         IPKernelApp.launch_instance()
+    except Exception:  # noqa: BLE001 - said where who asked reads it
+        traceback.print_exc()
+    finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
         os._exit(0)
 
 
