@@ -30,6 +30,7 @@ from mi_widgets.plots.perovskites import (
     plot_expression_ranking,
 )
 from mi_widgets.plots.potentials import plot_descriptor, plot_environments, plot_predictions, plot_training
+from mi_widgets.plots.potentials_field import plot_arrhenius, plot_guest_field, plot_path_profile
 from mi_widgets.plots.qpi import plot_cross_validation, plot_q_images, plot_radial_profile, plot_sampling
 from mi_widgets.plots.spectra import fit_columns, plot_fit, plot_spectrum
 from mi_widgets.plots.structures import plot_structure, structure_scene
@@ -48,6 +49,7 @@ __all__ = [
     "color_limits",
     "fit_columns",
     "map_element",
+    "plot_arrhenius",
     "plot_belief",
     "plot_bode",
     "plot_boundary",
@@ -75,6 +77,7 @@ __all__ = [
     "plot_gap_map",
     "plot_grains",
     "plot_groups",
+    "plot_guest_field",
     "plot_histogram",
     "plot_importance",
     "plot_isotherms",
@@ -83,6 +86,7 @@ __all__ = [
     "plot_nyquist",
     "plot_pareto",
     "plot_parity",
+    "plot_path_profile",
     "plot_pool",
     "plot_posterior",
     "plot_predictions",
