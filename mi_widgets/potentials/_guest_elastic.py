@@ -77,8 +77,8 @@ def elastic(
                 row = 3 * (j // 3)
                 for b in range(3):
                     matrix[:, row + b] += soft[:, j] * bend[j, b]
-            step = np.linalg.solve(matrix, -(u + soft @ gradient))
-            step_pull = -(pull + gradient)
+            step[:] = np.linalg.solve(matrix, -(u + soft @ gradient))
+            step_pull[:] = -(pull + gradient)
             for j in range(3 * n):
                 row = 3 * (j // 3)
                 step_pull[j] -= (bend[j] * step[row : row + 3]).sum()

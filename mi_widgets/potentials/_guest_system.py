@@ -42,7 +42,8 @@ class GuestSystem:
         self.name = type(forces).__name__
         self.matrix: Engine = forces_of(forces, self.atoms, who=who)
         self.position = self.atoms.position
-        self.energy, self.compliance = np.nan, None
+        self.energy = np.nan
+        self.compliance: np.ndarray | None = None
         self.whole: CalculatorForces | None = None
         self.kernels: ModuleType = numba_module("_numba_guest") or _guest_numpy
         if isinstance(guest, LennardJonesGuest):

@@ -6,8 +6,8 @@ import numpy as np
 
 from mi_widgets.errors import DataError
 from mi_widgets.methods.threads import one_thread
-from mi_widgets.potentials._atoms import need_ase
 from mi_widgets.potentials._guest_system import GuestSystem
+from mi_widgets.potentials._snapshot_ase import need_ase
 
 __all__ = ["Band", "run_band"]
 
@@ -32,13 +32,14 @@ def _calculator(system: GuestSystem) -> Any:
 
         def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
             """Fill ``results``."""
-            super().calculate(atoms, properties, system_changes)
-            position = self.atoms.positions
+            super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call, unused-ignore]
+            position = atoms.positions
             energy, force = system.held(position[-1])(position[:-1])
             own = system.pull(position[-1], position[:-1])
             self.results = {"energy": energy, "forces": np.vstack([force, own])}
 
-    return Both()
+    made: Any = Both
+    return made()
 
 
 def _images(system: GuestSystem, place: np.ndarray) -> Any:
@@ -56,13 +57,10 @@ def run_band(
     most_steps: int,
 ) -> Band:  # fmt: skip
     """Relax the ends and then the band, climbing once it lies well."""
-    need_ase(system.who)
-    from ase.mep import NEB
-    from ase.optimize import FIRE, LBFGS
-
+    mep, optimize = (need_ase(system.who, module) for module in ("ase.mep", "ase.optimize"))
     first, last = (_images(system, p) for p in ends)
     for atoms in (first, last):
-        LBFGS(atoms, logfile=None).run(fmax=min(0.02, largest_force), steps=500)
+        optimize.LBFGS(atoms, logfile=None).run(fmax=min(0.02, largest_force), steps=500)
     if np.linalg.norm(last.positions[-1] - first.positions[-1]) < 0.3:
         raise DataError(
             f"{system.who}: both ends fall into the same minimum, at {first.positions[-1].round(2).tolist()}; there is "
@@ -75,10 +73,10 @@ def run_band(
         image.positions = first.positions + share[k] * (last.positions - first.positions)
         image.positions[-1] = guests[k]
         image.calc = _calculator(system)
-    band = NEB(images, k=0.5, climb=False, method="improvedtangent")
-    FIRE(band, logfile=None, maxstep=0.1).run(fmax=4 * largest_force, steps=most_steps // 2)
+    band = mep.NEB(images, k=0.5, climb=False, method="improvedtangent")
+    optimize.FIRE(band, logfile=None, maxstep=0.1).run(fmax=4 * largest_force, steps=most_steps // 2)
     band.climb = True
-    FIRE(band, logfile=None, maxstep=0.1).run(fmax=largest_force, steps=most_steps - most_steps // 2)
+    optimize.FIRE(band, logfile=None, maxstep=0.1).run(fmax=largest_force, steps=most_steps - most_steps // 2)
     left = float(np.sqrt(np.square(band.get_forces()).sum(axis=1).max()))
     energy = np.array([image.get_potential_energy() for image in images]) - system.energy
     place = np.array([image.positions[-1] for image in images])

@@ -53,7 +53,9 @@ def relax(
     """
     x = np.array(position, dtype=float)
     energy, force = _still(engine, x)
-    calls, steps, grads = 1, [], []
+    calls = 1
+    steps: list[np.ndarray] = []
+    grads: list[np.ndarray] = []
     while calls < most_calls and np.sqrt(np.square(force).sum(axis=1).max()) > largest_force:
         if not np.isfinite(energy):
             break
