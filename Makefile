@@ -9,7 +9,7 @@ VENV ?= .venv
 LOCK ?= requirements.lock
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-# Two files of tests at a time, in the order of tests/conftest.py; JOBS=0 runs all in one process.
+# Two tests at a time, in the order of tests/conftest.py; JOBS=0 runs all in one process.
 JOBS ?= 2
 
 BIN := $(VENV)/bin
