@@ -163,6 +163,7 @@ def predict_perovskites(
 
     Examples
     --------
+    >>> from mi_widgets.screening import label_compounds
     >>> from mi_widgets.datasets import make_perovskites
     >>> fit = fit_descriptor(make_perovskites())
     >>> new = label_compounds(["new"], [1.44], [0.605], [1.40], [2], ["O"])
