@@ -98,7 +98,9 @@ class FieldExplorer(Study):
         empty = self._empty()
         self.slice = SlicePanel(self.view, empty, self.guard(self._slice_tapped))
         self.profile = ProfilePanel(
-            self.view, potentials.percolation_barriers(empty.fillna(0.0), n_draws=0), self.guard(self._profile_tapped)
+            self.view,
+            potentials.percolation_barriers(empty[["energy"]].fillna(0.0), n_draws=0),
+            self.guard(self._profile_tapped),
         )
         self.player = ipw.Play(min=0, max=59, interval=250, tooltip="Go through all heights", layout={"width": "auto"})
         self.player.observe(self.guard(self._played), "value")
@@ -115,7 +117,11 @@ class FieldExplorer(Study):
                   for a, k, b in zip(_AXES, n, self._box, strict=True)}  # fmt: skip
         grid = np.full(tuple(n), np.nan)
         names = ("energy", "guest_energy", "relaxation_energy", "energy_stderr")
-        return xr.Dataset({name: (_AXES, grid, {"units": "eV"}) for name in names}, coords)
+        empty = xr.Dataset({name: (_AXES, grid, {"units": "eV"}) for name in names}, coords)
+        return empty.assign(position=self.data["position"], cell=self.data["cell"])  # atoms are drawn at once
+
+    def _sizes_text(self) -> str:
+        return f"{self.data.sizes['atom']:,} atoms"
 
     def _call(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return {k: params[k] for k in ("spacing", "n_references", "n_rounds", "seed")}
