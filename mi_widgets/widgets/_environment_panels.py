@@ -9,8 +9,8 @@ import holoviews as hv
 import numpy as np
 import xarray as xr
 from bokeh.events import RangesUpdate, Reset, Tap
-from bokeh.models import BoxZoomTool, ColorBar, HoverTool, PanTool, ResetTool, WheelZoomTool
-from bokeh.models.annotations import Legend, LegendItem, Span
+from bokeh.models import BoxZoomTool, HoverTool, PanTool, ResetTool, WheelZoomTool
+from bokeh.models.annotations import ColorBar, Legend, LegendItem, Span
 from bokeh.models.mappers import LinearColorMapper
 from bokeh.models.tickers import BasicTicker, FixedTicker
 
