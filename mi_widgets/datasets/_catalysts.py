@@ -76,7 +76,8 @@ def make_catalyst_yields(
     for name, value, low, high in (
         ("n_catalysts", n_catalysts, 5, 10_000), ("noise", noise, 0, 1), ("correlation", correlation, 0, 0.95),
     ):  # fmt: skip
-        if not low <= value <= high:
+        kinds = (int, np.integer) if name == "n_catalysts" else (int, float, np.integer, np.floating)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
             raise ParameterError(f"{name} must be a number from {low} to {high:,}; got {value!r}.")
     rng = generator(seed, who="make_catalyst_yields")
     names = list(PARAMETERS)

@@ -39,7 +39,7 @@ def make_layer(layer: str | Mapping[str, Any] | pd.Series, *, a: float | None = 
     -------
     xarray.Dataset
         Structure of one cell, see `mi_widgets.labels.label_structure`; it repeats along a and b. Of a row without a
-        known ``prototype`` a single atom ``X`` for each cell.
+        known ``prototype``, or whose lattice is not about hexagonal, a single atom ``X`` for each cell.
 
     Raises
     ------
@@ -69,7 +69,8 @@ def make_layer(layer: str | Mapping[str, Any] | pd.Series, *, a: float | None = 
             f"layer {name!r}: a and b must be above 0 angstrom and gamma 20 to 160 degrees; got a={float(length):g}, "
             f"b={b:g}, gamma={gamma:g}."
         )
-    elements, fractions, heights = _atoms(line, float(length))
+    hexagonal = abs(b / float(length) - 1) < 0.05 and abs(gamma - 120.0) < 3.0  # as all prototypes are
+    elements, fractions, heights = _atoms(line if hexagonal else {}, float(length))
     turn = np.deg2rad(gamma)
     cell = np.array([[float(length), 0, 0], [b * np.cos(turn), b * np.sin(turn), 0], [0, 0, np.ptp(heights) + 15.0]])
     position = np.concatenate([fractions @ cell[:2, :2], heights[:, None] - heights.min()], axis=1)

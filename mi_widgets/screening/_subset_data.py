@@ -14,7 +14,7 @@ from mi_widgets.screening._subset_scores import (
     predict_kernel,
 )
 
-__all__ = ["MODELS", "Given", "checked", "fit_predict", "labels_of", "left_out", "make_folds"]
+__all__ = ["MODELS", "Given", "aligned", "checked", "fit_predict", "labels_of", "left_out", "make_folds"]
 
 #: Models whose errors can be searched.
 MODELS = ("polynomial", "kernel")
@@ -37,6 +37,42 @@ def left_out(given: Given, subsets: np.ndarray) -> LeftOut:
     if given.model == "kernel":
         return left_out_kernel(given.x, given.y - given.y.mean(), subsets)
     return left_out_polynomial(given.x, given.y, subsets, given.degree)
+
+
+def aligned(features: xr.DataArray, target: xr.DataArray) -> xr.DataArray:
+    """Features in the order of the candidates of the target, by their labels where both have some."""
+    if not isinstance(features, xr.DataArray) or not isinstance(target, xr.DataArray):
+        raise DataError(
+            "features (candidate, feature) and a target (candidate) must be labelled arrays (xarray.DataArray); got "
+            f"{type(features).__name__} and {type(target).__name__}."
+        )
+    if features.ndim != 2 or "feature" not in features.dims or target.ndim != 1 or target.dims[0] not in features.dims:
+        raise DataError(
+            f"exhaustive_search needs features (candidate, feature) and a target (candidate); got {features.dims} and "
+            f"{target.dims}."
+        )
+    dim = str(target.dims[0])
+    if features.sizes[dim] != target.sizes[dim]:
+        raise DataError(
+            f"there are {features.sizes[dim]} candidates with features and {target.sizes[dim]} with a target; give the "
+            "same."
+        )
+    for name, one in ((dim, features), (dim, target), ("feature", features)):
+        labels = one.indexes.get(name)
+        if labels is not None and not labels.is_unique:
+            raise DataError(
+                f"{name} {labels[labels.duplicated()][0]!r} is there twice; give each a label of its own: "
+                f"assign_coords({name}=...)."
+            )
+    if dim not in features.indexes or dim not in target.indexes or features.indexes[dim].equals(target.indexes[dim]):
+        return features
+    other = features.indexes[dim].symmetric_difference(target.indexes[dim])
+    if len(other):
+        raise DataError(
+            f"features and target are not of the same candidates: {other[0]!r} is in one of them only. Write "
+            "features, target = xr.align(features, target)."
+        )
+    return features.sel({dim: target[dim]})
 
 
 def labels_of(target: xr.DataArray, dim: str) -> xr.DataArray | np.ndarray:
@@ -69,16 +105,10 @@ def fit_predict(given: Given, chosen: np.ndarray, inside: np.ndarray) -> tuple[n
 
 def checked(features: xr.DataArray, target: xr.DataArray, model: str, degree: int, max_features: int | None) -> Given:
     """Checked data and options."""
-    if features.ndim != 2 or "feature" not in features.dims or target.ndim != 1 or target.dims[0] not in features.dims:
-        raise DataError(
-            f"exhaustive_search needs features (candidate, feature) and a target (candidate); got {features.dims} and "
-            f"{target.dims}."
-        )
+    features = aligned(features, target)
     dim = str(target.dims[0])
     x = np.asarray(features.transpose(dim, "feature").values, dtype=float)
     y = np.asarray(target.values, dtype=float)
-    if len(x) != len(y):
-        raise DataError(f"there are {len(x)} candidates with features and {len(y)} with a target; give the same.")
     bad = int((~np.isfinite(x)).any(axis=1).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"{bad} values are missing or infinite; leave these candidates out: ds.dropna({dim!r}).")

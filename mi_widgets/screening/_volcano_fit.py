@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["VolcanoFit", "fit_arrays", "predict_arrays"]
+__all__ = ["VolcanoFit", "difference_stderr", "fit_arrays", "predict_arrays"]
 
 _STARTS, _STEPS = 24, 200
 
@@ -74,6 +74,13 @@ def predict_arrays(fit: VolcanoFit, x: np.ndarray) -> dict[str, np.ndarray]:
         "prediction_stderr": np.sqrt(np.maximum(certain, 0.0) + fit.sigma**2),
         "mean_stderr": np.sqrt(np.maximum(certain, 0.0)),
     }
+
+
+def difference_stderr(fit: VolcanoFit, x: np.ndarray, best: int) -> np.ndarray:
+    """Standard error of the difference of the curve between each candidate and one of them."""
+    jacobian = _jacobian(fit.parameters, np.column_stack([np.ones(len(x)), x]), fit.steepness)
+    gap = jacobian - jacobian[best]
+    return np.sqrt(np.maximum(np.einsum("nc,cd,nd->n", gap, fit.covariance, gap), 0.0))
 
 
 def _curve(theta: np.ndarray, columns: np.ndarray, steepness: float) -> np.ndarray:

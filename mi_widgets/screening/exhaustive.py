@@ -70,7 +70,7 @@ def exhaustive_search(
     Warns
     -----
     MIWidgetsWarning
-        Variables are collinear: nothing can choose between them.
+        Variables are collinear, or sums of several others: nothing can choose between them.
 
     Notes
     -----
@@ -139,6 +139,14 @@ def iter_exhaustive_search(
         names = features["feature"].values.astype(str)
         told = ", ".join(f"{names[i]} and {names[j]}" for i, j in enumerate(same) if j >= 0)
         warnings.warn(f"collinear variables: {told}; nothing can choose between them.", MIWidgetsWarning, stacklevel=2)
+    told = ", ".join(features["feature"].values.astype(str)[_spanned(given.x, same)])
+    if told:
+        warnings.warn(
+            f"{told} can be calculated from other variables: subsets that hold other ones of them say the same, and "
+            "nothing can choose between them.",
+            MIWidgetsWarning,
+            stacklevel=2,
+        )
 
     def parts() -> Iterator[Part]:
         members, errors, stderrs, done = [], [], [], 0
@@ -161,6 +169,20 @@ def _same(x: np.ndarray) -> np.ndarray:
     """Number of an earlier variable that says the same, or -1."""
     alike = np.triu(np.abs(x.T @ x) / len(x) > _ALIKE, 1)
     return np.where(alike.any(axis=0), alike.argmax(axis=0), -1)
+
+
+def _spanned(x: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Numbers of variables that are sums of several earlier ones; none where candidates are too few to say so."""
+    kept: list[int] = []
+    out: list[int] = []
+    for j in np.flatnonzero(same < 0):
+        if kept and len(x) > 2 * len(kept) + 2:
+            rest = x[:, j] - x[:, kept] @ np.linalg.lstsq(x[:, kept], x[:, j], rcond=None)[0]
+            if (rest**2).mean() < 2 * (1 - _ALIKE):
+                out.append(int(j))
+                continue
+        kept.append(int(j))
+    return np.array(out, dtype=np.int64)
 
 
 def predict_subset(

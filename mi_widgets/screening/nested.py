@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.history import origin
-from mi_widgets.screening._subset_data import checked, fit_predict, labels_of, make_folds
+from mi_widgets.screening._subset_data import aligned, checked, fit_predict, labels_of, make_folds
 from mi_widgets.screening.exhaustive import exhaustive_search
 
 __all__ = ["nested_error"]
@@ -51,6 +51,7 @@ def nested_error(
     >>> float(nested_error(ds.features, ds.logit_yield, degree=2).r_squared) > 0.8
     True
     """
+    features = aligned(features, target)
     given = checked(features, target, model, degree, max_features)
     y, dim = given.y, given.dim
     fold = make_folds(len(y), n_folds, seed)

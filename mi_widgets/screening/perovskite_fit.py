@@ -86,7 +86,7 @@ def fit_descriptor(
             "value": (dim, values, one | {"long_name": expression}),
             "probability": (dim, p, one | {"long_name": "probability of a perovskite"}),
             "probability_cv": (dim, everywhere, one | {"long_name": "probability, fitted without the group"}),
-            "perovskite": (dim, ds["perovskite"].values.astype(np.int8), LABEL_ATTRS),
+            "perovskite": (dim, _classes(ds["perovskite"].values), LABEL_ATTRS),
             "low": scalar(low, "least value of perovskites"),
             "high": scalar(high, "greatest value of perovskites"),
             "error": scalar(scores.wrong[0] / positive.size, "error where the cut was found"),
@@ -114,6 +114,12 @@ def fit_descriptor(
         anions=sorted(set(columns.anion[used].tolist())),
         value_range=[float(inside.min()), float(inside.max())],
     )
+
+
+def _classes(given: np.ndarray) -> np.ndarray:
+    """1, 0, and -1 for all that is not known."""
+    values = np.asarray(given, dtype=float)
+    return np.where(np.isin(values, (0, 1)), values, -1).astype(np.int8)
 
 
 def _without_groups(

@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mi_widgets.errors import DataError, ParameterError
+from mi_widgets.errors import ParameterError
 from mi_widgets.history import origin
 from mi_widgets.runs import Part, Progress, collect
 from mi_widgets.screening._lattices import area
 from mi_widgets.screening.substrates import AREA_WEIGHT, MATCH_UNITS, check_limits, lattice_of, match_lattices
-from mi_widgets.screening.table import check_substrates
+from mi_widgets.screening.table import check_substrates, table_columns
 
 __all__ = ["STATUS", "iter_screen_substrates", "screen_substrates"]
 
 #: ``status`` of a substrate.
 STATUS = ("ok", "no_match", "no_data", "too_large", "not_run")
 _TITLE = "Lattice-matching pre-screen"
-_COLUMN_UNITS = {"a": "angstrom", "b": "angstrom", "gamma": "degree", "band_gap": "eV", "work_function": "eV"}
 
 
 def screen_substrates(
@@ -144,7 +143,7 @@ def _one(film: Any, name: str, line: pd.Series, limits: dict[str, float], tolera
         return _Found(name, "no_data")
     if float(area(lattice_of(line, name))) > limits["max_area"]:
         return _Found(name, "too_large")
-    wide = min(0.3, limits["max_strain"] + 1.1 * tolerance)
+    wide = min(0.3, (1 + limits["max_strain"]) * (1 + tolerance) - 1)  # what a larger film may still be squeezed by
     every = match_lattices(film, line, **{**limits, "max_strain": wide}, n_matches=None)
     kept = every.isel(match=np.abs(every["strain_most"].values) <= limits["max_strain"])
     ends = _score_ends(every, limits, tolerance)
@@ -212,25 +211,9 @@ def _substrates(ds: xr.Dataset, found: Sequence[_Found], table: pd.DataFrame, gi
     }
     for name, (values, attrs) in columns.items():
         ds[name] = ("substrate", values, attrs)
-    ds = _table_columns(ds, table.iloc[order])
+    ds = table_columns(ds, table.iloc[order])
     attrs = origin("screening.screen_substrates", _TITLE, given, source="the table of substrates that was given")
     return ds.assign_attrs({**attrs, "conclusion": _conclusion(names[undecided == 1].tolist(), given["tolerance"])})
-
-
-def _table_columns(ds: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
-    for column in table.columns:
-        name = f"lattice_{column}" if column in ("a", "b", "gamma") else str(column)
-        if name in ds.variables or name in ds.dims:
-            raise DataError(f"column {column!r} of the table has a name that a result needs; call it otherwise.")
-        values = table[column].to_numpy()
-        if values.dtype.kind == "b":
-            values, attrs = values.astype(np.int8), {"units": "1"}
-        elif values.dtype.kind in "uif":
-            values, attrs = values.astype(float), {"units": _COLUMN_UNITS.get(str(column), "1")}
-        else:
-            values, attrs = np.array(["" if pd.isna(v) else str(v) for v in values], dtype=np.str_), {}
-        ds[name] = ("substrate", values, {**attrs, "long_name": str(column).replace("_", " ")})
-    return ds
 
 
 def _conclusion(names: list[str], tolerance: float) -> str:

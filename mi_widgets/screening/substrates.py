@@ -11,11 +11,14 @@ from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
 from mi_widgets.screening._lattices import area, plane_lattice, reduced, smallest_strain, supercells
+from mi_widgets.screening.table import check_substrates, names_of, table_columns
 
 __all__ = ["build_stack", "match_lattices", "rank_substrates"]
 
 #: Weight of the area in the score: 1 % of strain counts as much as 50 square angstrom.
 AREA_WEIGHT = 0.02
+#: Largest area of a supercell (angstrom^2).
+MAX_AREA = 220.0
 _BLOCK = 20_000
 _SOURCE = "computed by mi_widgets.screening"
 
@@ -24,7 +27,7 @@ def match_lattices(
     film: Any,
     substrate: Any,
     *,
-    max_area: float = 220.0,
+    max_area: float = MAX_AREA,
     max_strain: float = 0.05,
     area_weight: float = AREA_WEIGHT,
     n_matches: int | None = 20,
@@ -82,7 +85,8 @@ def match_lattices(
     limits = {"max_area": max_area, "max_strain": max_strain, "area_weight": area_weight}
     check_limits(limits, n_matches)
     areas = float(area(own)), float(area(other))
-    most = [int(max_area * (1 + 2 * max_strain) / areas[0] + 1e-9), int(max_area / areas[1] + 1e-9)]
+    squeezed = max_area / (1 - max_strain) ** 2  # the largest cell of the film that strain brings to max_area
+    most = [int(squeezed / areas[0] + 1e-9), int(max_area / areas[1] + 1e-9)]
     if not most[1]:
         raise ParameterError(
             f"max_area={max_area:g} holds no cell of the substrate, whose cell is {areas[1]:.3g} angstrom^2."
@@ -167,7 +171,8 @@ def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Datase
         As in `match_lattices`.
     table : pandas.DataFrame
         One row per substrate, named by its index; columns ``a`` and, where they are not hexagonal, ``b`` (angstrom) and
-        ``gamma`` (degree). Other columns of numbers or text are kept.
+        ``gamma`` (degree). Other columns of numbers or text are kept; ``a``, ``b`` and ``gamma`` as ``lattice_a``,
+        ``lattice_b`` and ``lattice_gamma``.
     **options
         Passed to `match_lattices`.
 
@@ -175,12 +180,14 @@ def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Datase
     -------
     xarray.Dataset
         Over ``substrate``: the variables of the best match, and the columns of the table. A substrate that nothing
-        fits, or whose lattice is missing, is NaN (cells 0) at the end, with ``status`` ``no_match`` or ``no_data``.
+        fits, whose lattice is missing, or whose cell is larger than ``max_area``, is NaN (cells 0) at the end, with
+        ``status`` ``no_match``, ``no_data`` or ``too_large``.
 
     Raises
     ------
     DataError
-        The table has no column ``a``, no row, or a name twice.
+        The table has no column ``a``, no row, a name twice, a value that cannot be (the row is named), or a column with
+        the name of a result.
     ParameterError
         The film or an option cannot be used.
 
@@ -190,49 +197,37 @@ def rank_substrates(film: Any, table: pd.DataFrame, **options: Any) -> xr.Datase
     >>> rank_substrates(4.06, table).substrate.values.tolist()
     ['GaTe', 'MoS2']
     """
-    if not isinstance(table, pd.DataFrame) or "a" not in table.columns or not len(table):
-        raise DataError(
-            "rank_substrates needs a table (pandas.DataFrame) with a row per substrate and a column 'a', its lattice "
-            f"constant in angstrom; got {type(table).__name__}"
-            + (f" with columns {list(table.columns)}." if isinstance(table, pd.DataFrame) else ".")
-        )
-    if table.index.has_duplicates:
-        twice = table.index[table.index.duplicated()][0]
-        raise DataError(f"substrate {twice!r} stands in the table twice; give each row a name of its own.")
+    table = check_substrates(table)
     lattice_of(film, "film")
     rows, status = [], []
-    for _, line in table.iterrows():
+    for name, line in table.iterrows():
         best = None
-        if np.isfinite(pd.to_numeric(pd.Series([line["a"]]), errors="coerce")).all():
+        if pd.isna(line["a"]):
+            status.append(2)
+        elif float(area(lattice_of(line, str(name)))) > options.get("max_area", MAX_AREA):
+            status.append(3)
+        else:
             best = match_lattices(film, line, **{**options, "n_matches": 1})
             status.append(0 if best.sizes["match"] else 1)
-        else:
-            status.append(2)
         rows.append(best.isel(match=0, drop=True) if best is not None and best.sizes["match"] else None)
-    ds = _rows(rows, table)
-    flags = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": "ok no_match no_data"}
+    ds = _rows(rows)
+    flags = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": "ok no_match no_data too_large"}
     ds["status"] = ("substrate", np.array(status, dtype=np.int8), {"long_name": "status", **flags})
+    ds = table_columns(ds.assign_coords(substrate=("substrate", names_of(table), {"long_name": "substrate"})), table)
     order = np.lexsort((np.asarray(ds["score"].fillna(np.inf)), ds["status"].values))
     given = {"film": str(film), **options}
     attrs = origin("screening.rank_substrates", "Substrates by coincidence", given, source=_SOURCE)
     return ds.isel(substrate=order).assign_attrs(attrs)
 
 
-def _rows(rows: list[xr.Dataset | None], table: pd.DataFrame) -> xr.Dataset:
-    ds = xr.Dataset(coords={"substrate": ("substrate", table.index.astype(str), {"long_name": "substrate"})})
+def _rows(rows: list[xr.Dataset | None]) -> xr.Dataset:
+    ds = xr.Dataset()
     for name, (units, long_name) in MATCH_UNITS.items():
         empty: Any = np.zeros((2, 2), dtype=np.int64) if name.endswith("_cell") else 0 if name[:2] == "n_" else np.nan
         values = np.array([empty if row is None else row[name].values for row in rows])
         dims = ("substrate", "cell_vector", "lattice_vector")[: values.ndim]
         ds[name] = (dims, values, {"units": units, "long_name": long_name})
-    for column in table.columns:
-        name = f"lattice_{column}" if column in ("a", "b") else str(column)
-        units = {"a": "angstrom", "b": "angstrom", "gamma": "degree"}.get(str(column), "1")
-        values = table[column].to_numpy()
-        values = values.astype(float) if values.dtype.kind in "uif" else values.astype(str)
-        attrs = {"units": units} if values.dtype.kind == "f" else {}
-        ds[name] = ("substrate", values, {**attrs, "long_name": str(column).replace("_", " ")})
-    return ds
+    return ds.assign_coords(cell_vector=["a", "b"], lattice_vector=["a", "b"])
 
 
 def build_stack(

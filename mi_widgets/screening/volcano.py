@@ -7,8 +7,8 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.history import origin
-from mi_widgets.screening._subset_data import checked, labels_of
-from mi_widgets.screening._volcano_fit import VolcanoFit, fit_arrays, predict_arrays
+from mi_widgets.screening._subset_data import aligned, checked, labels_of
+from mi_widgets.screening._volcano_fit import VolcanoFit, difference_stderr, fit_arrays, predict_arrays
 
 __all__ = ["evaluate_volcano", "fit_volcano", "log_odds"]
 
@@ -152,7 +152,7 @@ def fit_volcano(
     if n < k + 4:
         raise DataError(f"{n} candidates are too few for a volcano over {k} variables; give {k + 4} or more.")
     fit = fit_arrays(given.x, given.y, sharp)
-    raw = np.asarray(features.transpose(given.dim, "feature").values, dtype=float)
+    raw = np.asarray(aligned(features, target).transpose(given.dim, "feature").values, dtype=float)
     names = ["height", "offset", *(f"weight of {v}" for v in features["feature"].values)]
     stderr = np.sqrt(np.maximum(np.diag(fit.covariance), 0.0))
     ds = _predicted(fit, given.x, given.dim, labels_of(target, given.dim))
@@ -232,8 +232,7 @@ def evaluate_volcano(fit: xr.Dataset, features: xr.DataArray) -> xr.Dataset:
     ds = _predicted(known_fit, x, dim, features[dim] if dim in features.coords else np.arange(len(x)))
     best = int(np.argmax(ds["prediction"].values))
     gap = float(ds["prediction"][best]) - ds["prediction"].values
-    spread = np.hypot(ds["mean_stderr"].values, float(ds["mean_stderr"][best]))
-    near = (gap <= 2 * spread).astype(np.int8)
+    near = (gap <= 2 * difference_stderr(known_fit, x, best)).astype(np.int8)
     far = (np.abs(x) > 3).any(axis=1).astype(np.int8)
     ds["undecided"] = (dim, near, {"units": "1", "long_name": "not to be told from the best"})
     ds["outside"] = (dim, far, {"units": "1", "long_name": "far from what the fit has seen"})

@@ -97,6 +97,11 @@ def coincidence_rows(result: xr.Dataset | None, name: str | None) -> tuple[list[
     return rows, [str(v) for v in some["coincidence"].values]
 
 
+def _there(value: Any) -> bool:
+    """Whether a field of a table holds something."""
+    return value is not None and not pd.isna(value) and str(value) != ""
+
+
 def about_coincidence(film: str, match: xr.Dataset | None, n_atoms: int, line: pd.Series | None) -> str:
     """HTML above the supercell."""
     if match is None:
@@ -106,8 +111,9 @@ def about_coincidence(film: str, match: xr.Dataset | None, n_atoms: int, line: p
     same = abs(both[0] - both[1]) < 0.005
     strain = f"{both[0]:+.2f} %" if same else f"{both[0]:+.2f} % and {both[1]:+.2f} %"
     source = ""
-    if line is not None and str(line.get("source") or line.get("note") or ""):
-        said = "; ".join(str(line.get(k)) for k in ("source", "note") if str(line.get(k) or ""))
+    told = [] if line is None else [str(line.get(k)) for k in ("source", "note") if _there(line.get(k))]
+    if line is not None and told:
+        said = "; ".join(told)
         source = f"<br>a = {number(line['a'], '.5g')} Å of {name}: {html.escape(said)}"
     return (
         f'<div class="mi-hint"><b>{html.escape(film)} on {name}</b>: strain {strain}, turned by '

@@ -116,7 +116,31 @@ def test_what_does_not_fit_or_is_missing_stands_at_the_end() -> None:
     assert ranked.substrate.values.tolist() == ["GaTe", "far", "none"]
     assert ranked.status.values.tolist() == [0, 1, 2]
     assert np.isnan(ranked.score[1:]).all()
-    assert ranked.layered.values.tolist() == ["True", "False", "True"]
+    assert ranked.layered.values.tolist() == [1, 0, 1]
+
+
+def test_columns_of_the_table_keep_their_units_and_results_their_names() -> None:
+    table = pd.DataFrame(
+        {"a": [4.09, 20.0], "band_gap": [1.7, 2.0], "work_function": [5.0, np.nan], "note": ["", np.nan]},
+        index=["GaTe", "large"],
+    )
+    ranked = rank_substrates(4.06, table, max_area=100.0)
+    assert [ranked[n].attrs["units"] for n in ("lattice_a", "band_gap", "work_function")] == ["angstrom", "eV", "eV"]
+    assert ranked.status.values.tolist() == [0, 3]
+    assert ranked.note.values.tolist() == ["", ""]
+    with pytest.raises(DataError, match="column 'score' of the table"):
+        rank_substrates(4.06, table.assign(score=1.0))
+    with pytest.raises(DataError, match="a of 'GaTe' must be a number"):
+        rank_substrates(4.06, table.assign(a=-4.0))
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.3])
+def test_no_coincidence_is_lost_where_the_film_is_squeezed(limit: float) -> None:
+    """The largest supercell of the film is larger than that of the substrate by the square of the strain."""
+    found = match_lattices(4.0, 4.0 * np.sqrt(7 / 9) * (1 + 1e-6), max_area=110.0, max_strain=limit, n_matches=None)
+    loose = match_lattices(4.0, 4.0 * np.sqrt(7 / 9) * (1 + 1e-6), max_area=300.0, max_strain=limit, n_matches=None)
+    most = [int((one.n_film / one.n_substrate).where(one.area <= 110.0).max() * 1000) for one in (found, loose)]
+    assert int((loose.area <= 110.0).sum()) == found.sizes["match"], most
 
 
 @pytest.mark.parametrize(
@@ -129,7 +153,7 @@ def test_what_does_not_fit_or_is_missing_stands_at_the_end() -> None:
         (lambda: match_lattices(4.06, 4.0, max_strain=3), ParameterError, "max_strain must be a number from 0 to 0.3"),
         (lambda: match_lattices(4.06, 4.0, max_area=5.0), ParameterError, "holds no cell of the substrate"),
         (lambda: match_lattices(4.06, 4.0, n_matches=0), ParameterError, "n_matches must be a whole number"),
-        (lambda: rank_substrates(4.06, pd.DataFrame({"b": [1.0]})), DataError, "needs a table"),
+        (lambda: rank_substrates(4.06, pd.DataFrame({"b": [1.0]})), DataError, "a table of substrates"),
         (lambda: rank_substrates(4.06, pd.DataFrame({"a": [4.0, 5.0]}, index=["x", "x"])), DataError, "twice"),
     ],
 )

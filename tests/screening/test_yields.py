@@ -212,3 +212,48 @@ def test_a_volcano_of_other_variables_is_refused(catalysts: xr.Dataset, fit: xr.
     missing[3, 0] = np.nan
     with pytest.raises(DataError, match="1 values of the features are missing"):
         evaluate_volcano(fit, missing)
+
+
+def test_candidates_belong_together_by_their_labels(catalysts: xr.Dataset) -> None:
+    """A target in another order gives the same; of other candidates it is refused."""
+    ds = catalysts.assign_coords(candidate=[f"c{i}" for i in range(60)])
+    turned = ds.logit_yield.isel(candidate=np.random.default_rng(0).permutation(60))
+    features = ds.features.sel(feature=PLANTED)
+    for call in (exhaustive_search, nested_error):
+        one, other = (call(features, y, degree=1) for y in (ds.logit_yield, turned))  # type: ignore[operator]
+        if call is exhaustive_search:
+            np.testing.assert_allclose(one.error, other.error)
+        else:
+            assert float(other.error) < 1.3 * float(one.error)
+    one, other = (fit_volcano(features, y) for y in (ds.logit_yield, turned))
+    np.testing.assert_allclose(other.energy.sel(candidate=one.candidate), one.energy, atol=1e-5)
+    one, other = (predict_subset(ds.features, y, PLANTED, degree=2) for y in (ds.logit_yield, turned))
+    np.testing.assert_allclose(other.prediction.sel(candidate=one.candidate), one.prediction, atol=1e-8)
+    with pytest.raises(DataError, match="not of the same candidates"):
+        exhaustive_search(features, turned.assign_coords(candidate=[f"d{i}" for i in range(60)]))
+    with pytest.raises(DataError, match="feature 'd_band_center' is there twice"):
+        exhaustive_search(ds.features.isel(feature=[0, 0, 1]), ds.logit_yield, max_features=1)
+
+
+def test_a_sum_of_variables_is_told() -> None:
+    ds = make_catalyst_yields(seed=1)
+    x = ds.features.isel(feature=slice(0, 4)).copy(deep=True)
+    x[:, 3] = x[:, 0] - 2 * x[:, 1]
+    with pytest.warns(MIWidgetsWarning, match="lattice|oxygen_charge can be calculated from other variables"):
+        exhaustive_search(x, ds.logit_yield, max_features=2)
+
+
+def test_scores_do_not_depend_on_units(catalysts: xr.Dataset) -> None:
+    scale = xr.DataArray(10.0 ** np.arange(-6, 7), dims="feature")
+    for model in ("polynomial", "kernel"):
+        one, other = (
+            exhaustive_search(x, catalysts.logit_yield, model=model, degree=2, max_features=2)
+            for x in (catalysts.features, catalysts.features * scale + 3)
+        )
+        np.testing.assert_allclose(other.error, one.error, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [20.5, True, "60", float("nan")])
+def test_numbers_of_catalysts_are_whole(n: Any) -> None:
+    with pytest.raises(ParameterError, match="n_catalysts must be"):
+        make_catalyst_yields(n_catalysts=n)
