@@ -9,7 +9,9 @@ from mi_widgets.history import origin
 
 __all__ = ["make_perovskites"]
 
-#: Shannon's effective radii (angstrom), doi:10.1107/S0567739476001551: A twelve-coordinate, B and X six-coordinate.
+#: Shannon's effective radii (angstrom), doi:10.1107/S0567739476001551: A twelve-coordinate (Ag eight, there is no
+#: other), B and X six-coordinate, Mn, Fe and Co with high spin. Compared with a public copy, shannon_radii.csv of
+#: SMACT, which has means of high and low spin (Mn 2+, 3+; Fe 2+, 3+; Co 2+): those of high spin are from memory.
 A_IONS = {
     1: {"Na": 1.39, "K": 1.64, "Rb": 1.72, "Cs": 1.88, "Ag": 1.28, "Tl": 1.70},
     2: {"Ca": 1.34, "Sr": 1.44, "Ba": 1.61, "Pb": 1.49, "Cd": 1.31},
@@ -34,8 +36,10 @@ def make_perovskites(
 ) -> xr.Dataset:
     """Make a table of compounds ABX3 whose classes follow Bartel's tau and chance, with truth.
 
-    Radii and charges are those of ions, compounds are neutral; **the classes are invented**: a compound is a perovskite
-    where tau and a random number are below 4.18. Nothing here says what a real compound is; `fetch_perovskites` does.
+    Radii are Shannon's: of A with twelve neighbours (Ag with eight), of B and X with six, Mn, Fe and Co with high spin,
+    whose radii (Mn 2+ and 3+, Fe 2+ and 3+, Co 2+) are typed from memory. Compounds are neutral; **the classes are
+    invented**: a compound is a perovskite where tau and a random number are below 4.18. Nothing here says what a real
+    compound is; `fetch_perovskites` does.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ _FILMS = {
 
 
 def load_substrates() -> pd.DataFrame:
-    """Load lattice constants of 21 hexagonal substrates, about half of them looked up, as a table to be edited.
+    """Load lattice constants of 21 hexagonal substrates, nine of them looked up, as a table to be edited.
 
     **Values without a source are typed from memory and were not verified**; the ``note`` of the row names them.
 

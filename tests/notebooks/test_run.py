@@ -22,9 +22,7 @@ CHECKS = {
         assert bool((paths.frozen_barrier > 1.2 * paths.barrier).all())
         assert abs(float(scan.field_barrier - scan.barrier)) < 0.05 and float(scan.field_rmse) < 0.05
         assert pass_band < pass_field + 0.03
-        for e, k in zip(einstein, kubo, strict=True):
-            error = np.hypot(e.diffusion_coefficient_stderr, k.diffusion_coefficient_stderr)
-            assert float((abs(e.diffusion_coefficient - k.diffusion_coefficient) / error).max()) < 4
+        assert float(abs(kubo[-1].diffusion_coefficient / einstein[-1].diffusion_coefficient - 1).max()) < 0.15
         assert float(einstein[0].exponent.max()) < 0.6 < 0.8 < float(einstein[-1].exponent.min())
         assert float((law.activation_energy_high - law.activation_energy_low).min()) > 0.2
         assert explorer.state == "idle"
@@ -240,8 +238,8 @@ CHECKS = {
         assert r2["lasso"] < 0.05 and r2["volcano"] > 0.99 and r2["kernel"] > r2["quadratic"] > 0.85
         assert float(found.coverage.sel(model="gaussian_process")) < 0.8
         assert float(with_it.r_squared[0]) > 0.95
-        assert (abs(abs(fit.weight) - [0.51, 0.28, 0.26]) < 0.01).all() and 20 < near.sum() < 80
-        assert float(pool.true_yield[near].max() - pool.true_yield[near].min()) < 1
+        assert (abs(abs(fit.weight) - [0.51, 0.28, 0.26]) < 0.01).all() and 3 < near.sum() < 30
+        assert float(pool.true_yield.max() - pool.true_yield[near].min()) < 0.1 and near[int(pool.true_yield.argmax())]
         assert explorer.state == "idle"
     """,
 }
