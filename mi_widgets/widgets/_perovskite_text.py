@@ -52,7 +52,7 @@ def compound_rows(ds: xr.Dataset, factors: xr.Dataset, fit: xr.Dataset, chosen: 
         one, tau = ds.isel(candidate=i), float(factors["tau"][i])
         error = float(factors["tau_stderr"][i])
         scale = _to_angstrom(ds)
-        cells = [str(one["candidate"].item()), _CLASS[int(one["perovskite"])]]
+        cells = [str(one["candidate"].item()), _CLASS[int(fit["perovskite"][i])]]
         cells += [f"{float(one[n]) * scale[n]:.3g}" for n in ("r_a", "r_b", "r_x")]
         cells += [f"{float(one['n_a']):g}", _number(float(factors["t"][i])), f"{_number(tau)} ± {error:.2g}"]
         cells += [_number(float(fit["probability_cv"][i]))]

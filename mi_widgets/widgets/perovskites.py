@@ -70,11 +70,17 @@ class PerovskiteExplorer(Study):
     points_at: ClassVar[tuple[str, ...]] = ("expression", "candidate")
 
     def __init__(self, data: Any, *, params: Mapping[str, Any] | None = None, threaded: bool = True) -> None:
-        self._known = screening.compare_descriptors(data, _KNOWN)  # which checks the data
+        self._known = screening.compare_descriptors(data, _KNOWN).sortby("cv_error")  # which checks the data
         self._factors = screening.tolerance_factors(data)
         if "candidate" not in data.dims:
             raise LabelError(
                 f"PerovskiteExplorer needs compounds along 'candidate'; they are along {tuple(data.dims)}."
+            )
+        names = data["candidate"].values.tolist()
+        if len(set(names)) < len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise LabelError(
+                f"compound {twice!r} is there twice, and a click could not tell them; name each otherwise."
             )
         self._fits: dict[tuple[str, str], xr.Dataset] = {}
         self._drawn_result: xr.Dataset | None = None
@@ -143,6 +149,9 @@ class PerovskiteExplorer(Study):
         below = stack("Descriptors, the best first", self._expressions, self._note, self._ranked)
         return ipw.VBox([beside(left, right, shares=(1.0, 1.0)), self._none, self._compounds, below])
 
+    def _compared(self) -> xr.Dataset:
+        return screening.compare_descriptors(self.data, _KNOWN, form=self.params["form"]).sortby("cv_error")
+
     def _axes(self) -> tuple[xr.Dataset, xr.Dataset]:
         names = [self.chosen if self.params[n] == "chosen" else self.params[n] for n in ("x", "y")]
         return self._fit(names[0]), self._fit(names[1])
@@ -150,6 +159,9 @@ class PerovskiteExplorer(Study):
     def _shown(self) -> np.ndarray:
         anion, have = self.params["anion"], self.data["anion"].values.astype(str)
         return np.ones(have.size, dtype=bool) if anion == "all" else np.asarray(have == anion)
+
+    def _sizes_text(self) -> str:
+        return f"{self.data.sizes['candidate']:,} compounds"
 
     def _count(self) -> str:
         n = 0 if self.result is None else int(self.result.attrs["n_distinct"])
@@ -198,11 +210,11 @@ class PerovskiteExplorer(Study):
     def _draw_params(self, changed: tuple[str, ...]) -> None:
         if set(changed) == set(self.params):
             if self.params["form"] != "threshold":  # drawn with the defaults
-                self._known = screening.compare_descriptors(self.data, _KNOWN, form=self.params["form"])
+                self._known = self._compared()
                 self._draw_ranking()
             return
         if "form" in changed:
-            self._known = screening.compare_descriptors(self.data, _KNOWN, form=self.params["form"])
+            self._known = self._compared()
             self._draw_ranking()
             if self.result is None:
                 self._ranked.show(plot_expression_ranking(self._known))

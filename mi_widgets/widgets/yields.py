@@ -107,6 +107,7 @@ class YieldExplorer(Study):
         self._bin: tuple[float, float] | None = None
         self._places = np.zeros(0, dtype=np.int64)
         self._shown: dict[str, Any] = {}
+        self._round = 0
         self._prediction: xr.Dataset | None = None
         self._volcano: xr.Dataset | None = None
         super().__init__(data, params=params, threaded=threaded)
@@ -279,7 +280,10 @@ class YieldExplorer(Study):
     def _new(self, what: str, state: Any) -> bool:
         """Whether something has to be drawn again: where what it shows has changed."""
         old, self._shown[what] = self._shown.get(what), state
-        return old is not state if what in ("result", "compared") else old != state
+        if what not in ("result", "compared"):
+            return bool(old != state)
+        self._round += old is not state  # a number, for an id may come again
+        return old is not state
 
     def _draw_params(self, changed: tuple[str, ...]) -> None:
         if hasattr(self, "_tabs") and set(changed) & {"slope", "temperature", "percent", "n_chosen", "n_folds", "seed"}:
@@ -317,7 +321,6 @@ class YieldExplorer(Study):
         variables, kind = list(self.selection["feature"]), (self._computed or self.params)["kind"]
         if not variables or not self._new("subset", (tuple(variables), kind)):
             return
-        self._volcano = None
         self._prediction = screening.predict_subset(self.data["features"], self.target, variables, **_KINDS[kind])
         self._show("subset", plots.plot_subset(self._prediction))
         told = ", ".join(v.replace("_", " ") for v in variables)
@@ -327,12 +330,12 @@ class YieldExplorer(Study):
     def _draw_tab(self) -> None:
         name = str(self._tabs.buttons.value)
         if name == "models side by side" and self.compared is not None and not self.worker.running:
-            if self._new("errors", id(self.compared)):
+            if self._new("errors", self._round):
                 self._show("errors", plots.plot_nested_predictions(self.compared))
             model = next(iter(self.selection["model"]), None)
             names = self.compared["model"].values.astype(str).tolist()
             self._models.chosen = [names.index(model)] if model in names else []
-            if model in names and self._new("model", (id(self.compared), model)):
+            if model in names and self._new("model", (self._round, model)):
                 self._show(
                     "model", plots.plot_subset(self.compared.sel(model=model), title=str(model).replace("_", " "))
                 )
@@ -343,7 +346,7 @@ class YieldExplorer(Study):
         self._draw_texts()
 
     def _draw_variables(self) -> None:
-        if self.result is not None and self._new("variables", (id(self.result), id(self.compared))):
+        if self.result is not None and self._new("variables", self._round):
             self._show("variables", plots.plot_chosen_variables(self.result, self.compared))
 
     def _draw_volcano(self) -> None:

@@ -131,3 +131,16 @@ def test_pictures(explorer: PerovskiteExplorer) -> None:
     for draw in (plot_descriptor_histogram, plot_calibration, plot_expression_ranking):
         with pytest.raises(LabelError):
             draw(explorer.data)
+
+
+def test_compounds_with_one_name_and_unknown_classes() -> None:
+    ds = make_perovskites(n_compounds=60)
+    names = ds.candidate.values.copy()
+    names[1] = names[0]
+    with pytest.raises(LabelError, match="is there twice"):
+        PerovskiteExplorer(ds.assign_coords(candidate=names), threaded=False)
+    unknown = ds.assign(perovskite=ds.perovskite.where(ds.candidate != ds.candidate[3]))  # NaN
+    one = PerovskiteExplorer(unknown, threaded=False)
+    one.selection = {"expression": [], "candidate": [ds.candidate.values[3].item()]}
+    assert one._compounds.rows[0]["cells"][1] == "not known"
+    one.close()

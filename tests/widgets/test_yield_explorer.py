@@ -178,3 +178,21 @@ def test_a_comparison_is_cancelled_and_what_is_finished_is_kept(
     assert widget.state == "cancelled"
     assert 0 < int(np.isfinite(widget.compared.prediction).sum()) < widget.compared.prediction.size
     widget.close()
+
+
+def test_a_volcano_can_be_clicked_after_another_search_with_the_same_variables(ds: xr.Dataset) -> None:
+    one = YieldExplorer(ds, params={"kind": "quadratic", "max_features": 3}, threaded=False)
+    one.run(wait=True)
+    one._tabs.buttons.value = "volcano"
+    one.params = one.params | {"kind": "kernel"}
+    one.run(wait=True)
+    assert one.selection["feature"] == PLANTED
+    x, y, labels = one._over_energy()
+    one._taps["volcano"].tapped(tap(x[5], y[5]))
+    assert [str(v) for v in one.selection["candidate"]] == [labels[5]]
+    one.close()
+
+
+def test_candidates_with_one_name_are_refused(ds: xr.Dataset) -> None:
+    with pytest.raises(DataError, match="candidate 'a' is there twice"):
+        YieldExplorer(ds.assign_coords(candidate=["a", "a", *map(str, range(38))]), threaded=False)
