@@ -13,6 +13,8 @@ def frame_starts(frame_of: np.ndarray, frames: np.ndarray) -> np.ndarray | None:
     if frame_of.size:
         change = np.flatnonzero(np.r_[True, frame_of[1:] != frame_of[:-1]])
         place = {label: i for i, label in enumerate(frames.tolist())}
+        if len(place) < frames.size:  # which atoms are whose cannot be told
+            return None
         order = [place.get(label, -1) for label in frame_of[change].tolist()]
         if min(order) < 0 or any(b <= a for a, b in pairwise(order)):
             return None

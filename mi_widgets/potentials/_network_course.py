@@ -9,7 +9,14 @@ import xarray as xr
 
 from mi_widgets.history import origin
 
-__all__ = ["Course"]
+__all__ = ["Course", "loss_of"]
+
+
+def loss_of(held: Mapping[str, float], weights: tuple[float, float]) -> float:
+    """Loss of validation frames."""
+    loss = weights[0] * held["energy"] ** 2
+    return float(loss + weights[1] * held["force"] ** 2) if np.isfinite(held["force"]) else float(loss)
+
 
 _COLUMNS = {
     "energy_rmse": ("eV", "validation RMSE of energies per atom"),
@@ -45,9 +52,7 @@ class Course:
         """Note an epoch; whether it is the best so far."""
         self.epoch.append(epoch)
         self.rows.append((held["energy"], held["force"], *learnt))
-        loss = weights[0] * held["energy"] ** 2
-        if np.isfinite(held["force"]):
-            loss += weights[1] * held["force"] ** 2
+        loss = loss_of(held, weights)
         if not loss < self.best:
             return False
         self.best, self.best_epoch = float(loss), epoch

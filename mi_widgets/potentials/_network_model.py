@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mi_widgets.errors import DataError
+from mi_widgets.methods._elements import SYMBOLS
 from mi_widgets.potentials._network_layers import (
     Cache,
     Weights,
@@ -98,6 +100,12 @@ class Model:
     def predict(self, values: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[Cache]]:
         """Energies (n,) with the reference, derivatives by the features, and what is kept."""
         rows = self.rows(numbers)
+        if sum(map(len, rows)) < len(numbers):
+            names = sorted({SYMBOLS[int(z)] for z in set(np.asarray(numbers).tolist()) - set(self.numbers.tolist())})
+            raise DataError(
+                f"the potential has learnt nothing about {', '.join(names)}: its snapshots held "
+                f"{', '.join(SYMBOLS[int(z)] for z in self.numbers)}. Fit it to snapshots that hold all elements."
+            )
         energy, slope, caches = self.evaluate(
             [self.scaled(values[r], e) for e, r in enumerate(rows)], rows, len(values)
         )

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
-from mi_widgets.potentials._network_course import Course
+from mi_widgets.potentials._network_course import Course, loss_of
 from mi_widgets.potentials._network_layers import Adam, Weights
 from mi_widgets.potentials._network_model import Model, add_up
-from mi_widgets.potentials._network_training import LearningData, Trainer
+from mi_widgets.potentials._network_training import LearningData, Trainer, rmse
 from mi_widgets.potentials._snapshot_checks import require_snapshots
 from mi_widgets.potentials._snapshot_frames import take_frames
 from mi_widgets.potentials.potential import to_geometries
@@ -86,7 +86,25 @@ def prepare(
     else:
         start = _go_on(settings, resume)
     training = _data(features, learn, start.model)
-    return training, _data(settings.descriptor.features(to_geometries(held)), held, start.model), start
+    kept = _data(settings.descriptor.features(to_geometries(held)), held, start.model)
+    if resume is not None:
+        _judge_again(settings, start, kept)
+    return training, kept, start
+
+
+def _judge_again(settings: Any, start: Start, kept: LearningData) -> None:
+    """Judge the best weights so far by the frames that judge from now on: what others said of them cannot be compared.
+
+    With the same frames as before everything stays as it was.
+    """
+    loss = loss_of(rmse(start.best, kept), (settings.energy_weight, settings.force_weight))
+    if not np.isclose(loss, start.course.best, rtol=1e-4):
+        start.course.best, start.course.best_epoch = loss, start.epoch
+    elif start.course.stalled(settings.patience):
+        raise ParameterError(
+            f"resume ended early: nothing got better in {settings.patience} epochs with these data. Write a larger "
+            "patience, dataclasses.replace(potential.settings, patience=..., epochs=...), or give other data."
+        )
 
 
 def _references(numbers: np.ndarray, offsets: np.ndarray, energy: np.ndarray) -> dict[int, float]:
@@ -100,7 +118,10 @@ def _references(numbers: np.ndarray, offsets: np.ndarray, energy: np.ndarray) ->
 def _data(features: Any, snapshots: xr.Dataset, model: Model) -> LearningData:
     strange = sorted(set(features.numbers.tolist()) - set(model.numbers.tolist()))
     if strange:
-        raise DataError(f"Network.fit: atomic numbers {strange} are in the validation frames and not in the others.")
+        raise DataError(
+            f"Network.fit: atomic numbers {strange} are in these frames and not in those that the network was begun "
+            "with: training frames, or those of the potential given as resume. Begin with frames of all elements."
+        )
     energy = snapshots["energy"].values - add_up(
         model.reference[np.searchsorted(model.numbers, features.numbers)], features.offsets
     )

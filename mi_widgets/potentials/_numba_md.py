@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 from numba import njit
 
 from mi_widgets.potentials._numba_ttam import sum_pairs, sum_waves
@@ -63,17 +62,17 @@ def rescale(velocity, kinetic, wanted, keep, n_free, normal, rest):
 
 @njit(**OPTIONS)
 def drift(position, velocity, mass, step, keep, warmth, normal, listed):
-    """Move the atoms by a step, Langevin's noise in its middle where `warmth` (k_B T) is above 0.
+    """Move the atoms by a step, Langevin's noise and friction in its middle unless `warmth` (k_B T) is negative.
 
     Returns the square of how far the farthest atom is from where it was listed.
     """
     farthest = 0.0
     for i in range(mass.size):
-        width = math.sqrt(warmth / mass[i] * (1.0 - keep * keep))
+        width = math.sqrt(max(warmth, 0.0) / mass[i] * (1.0 - keep * keep))
         moved = 0.0
         for a in range(3):
             position[i, a] += 0.5 * step * velocity[i, a]
-            if warmth > 0.0:
+            if warmth >= 0.0:
                 velocity[i, a] = keep * velocity[i, a] + width * normal[3 * i + a]
             position[i, a] += 0.5 * step * velocity[i, a]
             moved += (position[i, a] - listed[i, a]) ** 2
@@ -97,7 +96,7 @@ def advance(
     for s in range(first, last):
         if not (drifted and s == first):
             kick(velocity, force, mass, 0.5 * step)
-            warmth = thermal[s] if thermostat == 2 else 0.0
+            warmth = thermal[s] if thermostat == 2 else -1.0
             farthest = drift(position, velocity, mass, step, keep, warmth, normal[s], listed)
             if not farthest < 1e4:
                 return s, EXPLODED

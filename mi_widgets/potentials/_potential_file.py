@@ -49,6 +49,7 @@ def write_potential(
         "training": json.dumps({"dims": [str(d) for d in training.dims], "coords": list(map(str, training.coords))}),
         "training_attrs": json.dumps({k: v for k, v in training.attrs.items() if isinstance(v, str | int | float)}),
         "sha256": _digest(arrays),
+        "settings_sha256": _of_text(json.dumps(dict(settings))),
     }
     return write_netcdf(ds, path, overwrite=overwrite)
 
@@ -74,11 +75,17 @@ def read_potential(path: str | os.PathLike[str]) -> Any:
     arrays = {str(k): np.asarray(v.values) for k, v in ds.data_vars.items() if not str(k).startswith("training_")}
     if _digest(arrays) != ds.attrs.get("sha256"):
         raise FileFormatError(f"{name} is damaged: its numbers are not those that were written. Copy it again.")
+    text = str(ds.attrs.get("settings"))
+    if ds.attrs.get("settings_sha256", _of_text(text)) != _of_text(text):
+        raise FileFormatError(f"{name} is damaged: its settings are not those that were written. Copy it again.")
     module, cls = _KINDS[kind]
     try:
-        settings = json.loads(str(ds.attrs["settings"]))
+        settings = json.loads(text)
         return getattr(importlib.import_module(module), cls)._restore(settings, arrays, _training(ds))  # noqa: SLF001
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, MIWidgetsError) as error:
+    except (  # what may come of a header that was made by hand
+        KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError, MemoryError,
+        MIWidgetsError,
+    ) as error:  # fmt: skip
         raise FileFormatError(
             f"{name} is damaged or from another version: {type(error).__name__}: {str(error)[:200]}. Copy it again, or "
             "fit again from its snapshots."
@@ -99,6 +106,10 @@ def _training(ds: xr.Dataset) -> xr.Dataset:
     out = xr.Dataset(found).set_coords([c for c in shape["coords"] if c in found])
     out.attrs = json.loads(str(ds.attrs["training_attrs"]))
     return out
+
+
+def _of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import ParameterError
+from mi_widgets.potentials._snapshot_checks import ordered
 
-__all__ = ["error_dataset", "prediction_dataset"]
+__all__ = ["error_dataset", "frame_sizes", "prediction_dataset"]
 
 _AXIS = ["x", "y", "z"]
 
@@ -31,6 +32,7 @@ def prediction_dataset(snapshots: xr.Dataset, found: Any) -> xr.Dataset:
         }
     )
     if found.virial is not None:
+        snapshots = ordered(snapshots)
         volume = np.abs(np.linalg.det(snapshots["cell"].values))
         volume = np.where(snapshots["pbc"].values.all(axis=1) & (volume > 0), volume, np.nan)
         ds["stress"] = (
@@ -50,8 +52,9 @@ def prediction_dataset(snapshots: xr.Dataset, found: Any) -> xr.Dataset:
     )
     if "axis" in ds.dims:
         ds = ds.assign_coords(axis=("axis", _AXIS, {"long_name": "Cartesian axis"}))
-    over = {str(k): c for k, c in snapshots.coords.items() if c.dims in (("frame",), ("environment",))}
-    return ds.assign_coords(over)
+    along = (("frame",), ("environment",))  # what the snapshots call as we call a result is not put in its place
+    found = {str(k): c.variable for k, c in snapshots.coords.items() if c.dims in along and k not in ds}
+    return ds.assign_coords(found)
 
 
 def error_dataset(snapshots: xr.Dataset, predicted: xr.Dataset, level: float) -> xr.Dataset:
@@ -62,11 +65,8 @@ def error_dataset(snapshots: xr.Dataset, predicted: xr.Dataset, level: float) ->
 
     wide = float(norm.ppf(0.5 + level / 2))
     per_atom = {"units": "eV", "long_name": "error of the energy per atom"}
-    n = (
-        snapshots["n_atoms"].values
-        if "n_atoms" in snapshots
-        else np.unique(snapshots["frame_of"], return_counts=True)[1]
-    )
+    snapshots = ordered(snapshots)
+    n = frame_sizes(snapshots)
     error = (predicted["energy"].values - snapshots["energy"].values) / n
     count = {"units": "1", "long_name": "atoms outside the training domain"}
     frame = np.searchsorted(np.cumsum(n), np.arange(n.sum()), side="right")
@@ -74,7 +74,7 @@ def error_dataset(snapshots: xr.Dataset, predicted: xr.Dataset, level: float) ->
     ds = xr.Dataset(
         {
             "energy_rmse": ((), _rms(error), {**per_atom, "long_name": "RMSE of the energy per atom"}),
-            "energy_mae": ((), float(np.abs(error).mean()), {**per_atom, "long_name": "MAE of the energy per atom"}),
+            "energy_mae": ((), _mean(np.abs(error)), {**per_atom, "long_name": "MAE of the energy per atom"}),
             "energy_error": ("frame", error, per_atom),
             "n_outside": ("frame", outside, count),
         }
@@ -82,19 +82,39 @@ def error_dataset(snapshots: xr.Dataset, predicted: xr.Dataset, level: float) ->
     share = {"units": "1", "level": level}
     if "energy_stderr" in predicted:
         inside = np.abs(error) * n <= wide * predicted["energy_stderr"].values
-        ds["energy_coverage"] = ((), float(inside.mean()), {**share, "long_name": "coverage of energies"})
+        ds["energy_coverage"] = (
+            (),
+            _mean(np.where(np.isfinite(error), inside, np.nan)),
+            {**share, "long_name": "coverage of energies"},
+        )
     if "force" in snapshots and "force" in predicted:
         units = {"units": "eV/angstrom"}
         force = predicted["force"].values - snapshots["force"].values
         square = np.bincount(frame, weights=(force**2).mean(axis=1), minlength=len(n)) / n
         ds["force_rmse"] = ((), _rms(force), {**units, "long_name": "RMSE of force components"})
-        ds["force_mae"] = ((), float(np.abs(force).mean()), {**units, "long_name": "MAE of force components"})
+        ds["force_mae"] = ((), _mean(np.abs(force)), {**units, "long_name": "MAE of force components"})
         ds["force_error"] = ("frame", np.sqrt(square), {**units, "long_name": "RMSE of force components"})
         if "force_stderr" in predicted:
             within = np.abs(force) <= wide * predicted["force_stderr"].values
-            ds["force_coverage"] = ((), float(within.mean()), {**share, "long_name": "coverage of force components"})
-    return ds.assign_coords({str(k): c for k, c in snapshots.coords.items() if c.dims == ("frame",)})
+            ds["force_coverage"] = (
+                (),
+                _mean(np.where(np.isfinite(force), within, np.nan)),
+                {**share, "long_name": "coverage of force components"},
+            )
+    of_frames = {str(k): c.variable for k, c in snapshots.coords.items() if c.dims == ("frame",) and k not in ds}
+    return ds.assign_coords(of_frames)
+
+
+def frame_sizes(snapshots: xr.Dataset) -> np.ndarray:
+    """Atoms of each frame, in the order of the frames, whatever their labels."""
+    place = {label: i for i, label in enumerate(snapshots["frame"].values.tolist())}
+    return np.bincount([place[f] for f in snapshots["frame_of"].values.tolist()], minlength=len(place))
 
 
 def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt((values**2).mean()))
+    return float(np.sqrt(_mean(values**2)))
+
+
+def _mean(values: np.ndarray) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if there.size else float("nan")

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from mi_widgets.errors import DataError, FileFormatError, MissingDependencyError
+from mi_widgets.potentials._snapshot_checks import ordered
 
 __all__ = ["arrays_of", "atoms_of", "need_ase", "read_images"]
 
@@ -139,7 +140,7 @@ def atoms_of(snapshots: xr.Dataset, i: int) -> Any:
     ase = need_ase("snapshots_to_ase")
     single = need_ase("snapshots_to_ase", "ase.calculators.singlepoint")
 
-    label = snapshots["frame"].values[i]
+    snapshots, label = ordered(snapshots), snapshots["frame"].values[i]
     here = snapshots["frame_of"].values == label
     atoms = ase.Atoms(
         snapshots["element"].values[here].tolist(),

@@ -9,10 +9,32 @@ import xarray as xr
 from mi_widgets.errors import DataError, LabelError
 from mi_widgets.methods._elements import SYMBOLS
 
-__all__ = ["OVERLAP", "check_elements", "check_shapes", "faults", "nearest", "require_snapshots"]
+__all__ = [
+    "OVERLAP",
+    "RESERVED",
+    "check_elements",
+    "check_shapes",
+    "faults",
+    "nearest",
+    "ordered",
+    "require_snapshots",
+    "require_units",
+]
 
 #: Atoms nearer than this (angstrom) lie on each other; the bond of H2 is 0.74 angstrom long.
 OVERLAP = 0.4
+#: Names that snapshots use for themselves.
+RESERVED = frozenset({
+    "frame", "environment", "axis", "axis_2", "cell_vector", "energy", "n_atoms", "cell", "pbc", "position", "force",
+    "stress", "element", "frame_of", "atom_of",
+})  # fmt: skip
+_UNITS = {
+    "position": ("angstrom", "Å", "Angstrom"),
+    "cell": ("angstrom", "Å", "Angstrom"),
+    "energy": ("eV",),
+    "force": ("eV/angstrom", "eV/Å", "eV / angstrom"),
+    "stress": ("eV/angstrom^3", "eV/angstrom**3", "eV/Å^3", "eV / angstrom ** 3"),
+}
 
 
 def check_elements(elements: Sequence[np.ndarray], who: str) -> None:
@@ -78,8 +100,21 @@ def nearest(position: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> float:
     return float(np.sqrt(shortest))
 
 
+def ordered(snapshots: xr.Dataset) -> xr.Dataset:
+    """The same with the dimensions of all variables in our order; nothing is copied."""
+    return snapshots.transpose("frame", "environment", "cell_vector", "axis", "axis_2", ..., missing_dims="ignore")
+
+
+def require_units(data: xr.Dataset, who: str) -> None:
+    """Raise where a length, energy, force or stress is in other units than ours; none at all are taken for ours."""
+    for name, units in _UNITS.items():
+        given = data[name].attrs.get("units") if name in data.variables else None
+        if given is not None and given not in units:
+            raise LabelError(f"{who}: {name} must be in {units[0]}; it is in {given!r}. Convert it, and set its units.")
+
+
 def require_snapshots(snapshots: Any, who: str) -> None:
-    """Raise unless this is what `label_snapshots` makes."""
+    """Raise unless this is what `label_snapshots` makes, in its units, and no label of a frame comes twice."""
     names = ("energy", "cell", "pbc", "position", "element", "frame_of", "atom_of")
     found = snapshots.variables if isinstance(snapshots, xr.Dataset) else ()
     missing = [name for name in names if name not in found]
@@ -87,4 +122,11 @@ def require_snapshots(snapshots: Any, who: str) -> None:
         raise LabelError(
             f"{who} needs snapshots; {missing[0]!r} is missing. Make them by potentials.label_snapshots, "
             "read_snapshots, snapshots_from_ase or snapshots_from_trajectory."
+        )
+    require_units(snapshots, who)
+    labels = snapshots["frame"].values
+    if len(set(labels.tolist())) < len(labels):
+        raise LabelError(
+            f"{who}: labels of frames come more than once, so that atoms cannot be told to which they belong. Number "
+            "the frames before they are joined: snapshots_from_ase(snapshots_to_ase(a) + snapshots_to_ase(b))."
         )

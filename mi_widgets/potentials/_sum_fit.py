@@ -13,6 +13,7 @@ import xarray as xr
 from mi_widgets.errors import DataError, MIWidgetsWarning
 from mi_widgets.potentials._features import Geometry
 from mi_widgets.potentials._regression import Posterior, Sums, solve
+from mi_widgets.potentials._snapshot_checks import ordered
 from mi_widgets.potentials._sum_model import Calibration, SumModel
 from mi_widgets.potentials._terms import Rows3
 from mi_widgets.potentials.potential import to_geometries
@@ -85,7 +86,7 @@ class Data:
 
 def learnable(snapshots: xr.Dataset, who: str, *, warn: bool = True) -> Data:
     """Plain arrays of what can be learnt from; says what is missing."""
-    geometries = to_geometries(snapshots)
+    geometries, snapshots = to_geometries(snapshots), ordered(snapshots)
     energy = np.asarray(snapshots["energy"].values, dtype=float)
     sizes = [len(g.numbers) for g in geometries]
     ends = np.cumsum([0, *sizes])

@@ -8,6 +8,7 @@ import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.history import origin
+from mi_widgets.potentials._potential_results import frame_sizes
 from mi_widgets.potentials._snapshot_checks import require_snapshots
 from mi_widgets.potentials._snapshot_frames import take_frames
 from mi_widgets.runs import Part, Progress, collect
@@ -81,7 +82,7 @@ def choose_snapshots(
 
 def _score(potential: Any, pool: xr.Dataset, criterion: str) -> tuple[np.ndarray, str]:
     found = potential.predict(pool, forces=criterion == "force", uncertainty=criterion != "outside")
-    sizes = np.unique(pool["frame_of"].values, return_counts=True)[1]
+    sizes = frame_sizes(pool)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     if criterion == "outside":
         return np.add.reduceat(found["outside"].values.astype(float), starts), "1"

@@ -14,6 +14,7 @@ from mi_widgets.methods._elements import SYMBOLS
 from mi_widgets.potentials._acsf import Tables, make_features
 from mi_widgets.potentials._features import Features, Geometry
 from mi_widgets.potentials._neighbors import resolve_engine
+from mi_widgets.potentials._snapshot_checks import ordered, require_units
 
 __all__ = ["SmoothOverlap", "SymmetryFunctions", "describe", "descriptor_from_dict"]
 
@@ -372,6 +373,8 @@ def _geometries(structure: xr.Dataset) -> tuple[list[Geometry], np.ndarray, np.n
     missing = [name for name in ("position", "cell", "pbc", "element") if name not in structure.variables]
     if missing:
         raise LabelError(f"describe needs {missing[0]!r}: make a structure with mi_widgets.labels.label_structure.")
+    require_units(structure, "describe")
+    structure = ordered(structure)
     position = structure["position"]
     if "environment" in position.dims:
         rows = structure["frame_of"].values

@@ -124,7 +124,8 @@ class Network:
         seed : int
             Of the first weights, the split and the order of the frames.
         resume : NetworkPotential, optional
-            Goes on from here, up to ``epochs``; with the same data and seed as if there had been no break.
+            Goes on from here, up to ``epochs``; with the same data and seed as if there had been no break. Scales of
+            features and energies of atoms stay its own, and the training domain becomes that of the snapshots given.
 
         Returns
         -------
@@ -138,7 +139,7 @@ class Network:
         LabelError
             These are no snapshots.
         ParameterError
-            `resume` is a network of another shape, or has had its epochs.
+            `resume` is a network of another shape, has had its epochs, or had stopped getting better.
         """
         found: NetworkPotential = collect(
             self.iter_fit(snapshots, validation=validation, seed=seed, resume=resume), progress

@@ -15,7 +15,8 @@ from mi_widgets.methods._elements import SYMBOLS
 from mi_widgets.potentials._features import Geometry
 from mi_widgets.potentials._potential_file import read_potential, write_potential
 from mi_widgets.potentials._potential_results import error_dataset, prediction_dataset
-from mi_widgets.potentials._snapshot_checks import require_snapshots
+from mi_widgets.potentials._snapshot_checks import ordered, require_snapshots
+from mi_widgets.potentials.snapshots import snapshots_from_trajectory
 
 __all__ = ["Evaluation", "Potential", "load_potential", "to_geometries"]
 
@@ -200,7 +201,8 @@ class Potential(ABC):
         Parameters
         ----------
         snapshots : xarray.Dataset
-            As `label_snapshots` makes it.
+            As `label_snapshots` makes it, or a structure or trajectory with ``energy``. Values that are no numbers are
+            left out of the means.
         level : float
             Of the intervals whose coverage is counted.
 
@@ -219,7 +221,10 @@ class Potential(ABC):
         DataError
             An element is unknown to the potential.
         """
-        ds = error_dataset(snapshots, self.predict(snapshots, forces="force" in snapshots), level)
+        found = snapshots
+        if isinstance(snapshots, xr.Dataset) and "atom" in snapshots.dims and "frame_of" not in snapshots.coords:
+            found = snapshots_from_trajectory(snapshots)
+        ds = error_dataset(found, self.predict(found, forces="force" in found), level)
         ds.attrs = origin("potentials.Potential.errors", "errors of a potential", {"level": level}, of=snapshots)
         return ds
 
@@ -318,6 +323,7 @@ def to_geometries(snapshots: xr.Dataset) -> list[Geometry]:
     array([1, 1])
     """
     require_snapshots(snapshots, "to_geometries")
+    snapshots = ordered(snapshots)
     labels, frame_of = snapshots["frame"].values, snapshots["frame_of"].values
     place = {label: i for i, label in enumerate(labels.tolist())}
     at = np.array([place.get(f, -1) for f in frame_of.tolist()], dtype=int)
@@ -325,6 +331,11 @@ def to_geometries(snapshots: xr.Dataset) -> list[Geometry]:
         raise DataError(
             "the atoms of snapshots must follow their frames, one after another. After choosing frames, take their "
             "atoms too: snapshots.isel(frame=i, environment=snapshots.frame_of.isin(labels)), or use take_frames."
+        )
+    counts = np.bincount(at, minlength=len(labels))
+    if (counts == 0).any() or ("n_atoms" in snapshots and (counts != snapshots["n_atoms"].values).any()):
+        raise DataError(
+            "atoms of a frame are missing: choose whole frames, by take_frames, and atoms only in what was predicted."
         )
     symbols = snapshots["element"].values
     known = {symbol: z for z, symbol in enumerate(SYMBOLS)}
@@ -335,7 +346,7 @@ def to_geometries(snapshots: xr.Dataset) -> list[Geometry]:
     position = np.asarray(snapshots["position"].transpose("environment", "axis").values, dtype=float)
     if not np.isfinite(position).all():
         raise DataError("positions hold values that are no numbers; leave those frames out.")
-    ends = np.cumsum(np.bincount(at, minlength=len(labels)))
+    ends = np.cumsum(counts)
     cells, pbc = np.asarray(snapshots["cell"].values, dtype=float), np.asarray(snapshots["pbc"].values, dtype=bool)
     return [
         Geometry(numbers[a:b], position[a:b], cells[i], pbc[i])

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning
+from mi_widgets.errors import DataError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
-from mi_widgets.potentials._snapshot_checks import check_elements, check_shapes, faults, require_snapshots
+from mi_widgets.potentials._snapshot_checks import (
+    RESERVED,
+    check_elements,
+    check_shapes,
+    faults,
+    ordered,
+    require_snapshots,
+    require_units,
+)
 
 __all__ = [
     "label_snapshots",
@@ -76,6 +84,8 @@ def label_snapshots(
     ------
     DataError
         Shapes do not fit together, a symbol is no element, or no frame is left.
+    ParameterError
+        A name in `info` is that of a variable.
 
     Warns
     -----
@@ -126,6 +136,8 @@ def label_snapshots(
         keep,
     )
     for name, (value, units) in per_frame.items():
+        if name in RESERVED:
+            raise ParameterError(f"{who}: info cannot hold {name!r}, which is a name of its own here. Rename it.")
         values = np.asarray(value)
         if values.shape != (n,):
             raise DataError(f"{who}: {name!r} must have one value for each of {n} frames; got shape {values.shape}.")
@@ -342,10 +354,11 @@ def one_structure(snapshots: xr.Dataset, frame: int) -> xr.Dataset:
     if frame not in snapshots["frame"].values:
         labels = snapshots["frame"].values
         raise LabelError(f"there is no frame {frame!r}; frames are {labels[0]} … {labels[-1]}.")
-    here = snapshots.isel(environment=np.flatnonzero(snapshots["frame_of"].values == frame)).sel(frame=frame)
+    here = ordered(snapshots).isel(environment=np.flatnonzero(snapshots["frame_of"].values == frame)).sel(frame=frame)
     ds = label_structure(
         here["position"].values, here["element"].values, cell=here["cell"].values, pbc=here["pbc"].values
     )
+    ds["atom"] = ("atom", here["atom_of"].values, dict(ds["atom"].attrs))
     ds["energy"] = ((), float(here["energy"]), dict(snapshots["energy"].attrs))
     if "force" in here:
         ds["force"] = (("atom", "axis"), here["force"].values, dict(snapshots["force"].attrs))
@@ -355,7 +368,7 @@ def one_structure(snapshots: xr.Dataset, frame: int) -> xr.Dataset:
     for name, coord in snapshots.coords.items():
         if coord.dims == ("frame",) and name != "frame":
             ds = ds.assign_coords({name: ((), coord.sel(frame=frame).values, dict(coord.attrs))})
-    ds.attrs = origin("potentials.one_structure", f"frame {frame}", {"frame": int(frame)}, of=snapshots)
+    ds.attrs = origin("potentials.one_structure", f"frame {frame}", {"frame": np.asarray(frame).item()}, of=snapshots)
     return ds
 
 
@@ -366,17 +379,17 @@ def snapshots_from_trajectory(trajectory: xr.Dataset) -> xr.Dataset:
     ----------
     trajectory : xarray.Dataset
         ``position`` ((frame,) atom, axis), ``cell``, ``pbc``, ``energy`` ((frame)) and, where known, ``force``
-        ((frame,) atom, axis).
+        ((frame,) atom, axis) and ``stress`` ((frame,) axis, axis_2).
 
     Returns
     -------
     xarray.Dataset
-        As `label_snapshots` makes it, with the coordinates over ``frame``.
+        As `label_snapshots` makes it, with the labels of the frames and the coordinates over ``frame``.
 
     Raises
     ------
     LabelError
-        A variable is missing.
+        A variable is missing, or in other units.
 
     Warns
     -----
@@ -396,7 +409,8 @@ def snapshots_from_trajectory(trajectory: xr.Dataset) -> xr.Dataset:
             f"snapshots_from_trajectory: the trajectory has no {missing[0]!r}. It needs position, cell, pbc, element "
             "and energy (eV), and force (eV/angstrom) if forces are to be learnt."
         )
-    ds = trajectory if "frame" in trajectory.dims else trajectory.expand_dims("frame")
+    require_units(trajectory, "snapshots_from_trajectory")
+    ds = ordered(trajectory if "frame" in trajectory.dims else trajectory.expand_dims("frame"))
     over = {
         str(name): (c.values, str(c.attrs.get("units", "1")))
         for name, c in ds.coords.items()
@@ -405,11 +419,18 @@ def snapshots_from_trajectory(trajectory: xr.Dataset) -> xr.Dataset:
     out = label_snapshots(
         ds["position"].transpose("frame", "atom", "axis").values,
         [str(e) for e in ds["element"].values],
-        ds["energy"].values,
+        np.broadcast_to(ds["energy"].values, ds.sizes["frame"]),
         cell=ds["cell"].values,
         force=ds["force"].transpose("frame", "atom", "axis").values if "force" in ds else None,
+        stress=ds["stress"].values if "stress" in ds else None,
         pbc=ds["pbc"].values,
         info=over,
     )
+    if "frame" in ds.coords:
+        labels = ds["frame"].values[out["frame"].values]
+        out = out.assign_coords(
+            frame=("frame", labels, dict(out["frame"].attrs)),
+            frame_of=("environment", np.repeat(labels, ds.sizes["atom"]), dict(out["frame_of"].attrs)),
+        )
     out.attrs = origin("potentials.snapshots_from_trajectory", "snapshots", {}, of=trajectory)
     return out

@@ -238,3 +238,14 @@ def test_bad_quenches() -> None:
     ):
         with pytest.raises(ParameterError, match=text):
             melt_quench(**options)
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_langevin_at_zero_takes_energy_out(engine: str) -> None:
+    start = make_silica_crystal("stishovite")
+    start["position"] = start["position"] + 0.1 * np.random.default_rng(0).normal(size=(6, 3))
+    options = {"temperature": 0.0, "ensemble": "langevin", "relaxation_time": 5.0, "n_steps": 30, "time_step": 0.5}
+    md = run_md(start, TTAM(engine=engine), every=30, **options)
+    kept = run_md(start, TTAM(engine=engine), every=30, **{**options, "ensemble": "nve"})
+    total = [float((ds.energy + ds.kinetic_energy)[-1]) for ds in (md, kept)]
+    assert total[0] < total[1] - 0.01
