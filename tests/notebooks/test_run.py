@@ -240,7 +240,8 @@ CHECKS = {
         assert float(found.coverage.sel(model="gaussian_process")) < 0.8
         assert float(with_it.r_squared[0]) > 0.95
         assert (abs(abs(fit.weight) - [0.51, 0.28, 0.26]) < 0.01).all() and 3 < near.sum() < 30
-        assert float(pool.true_yield.max() - pool.true_yield[near].min()) < 0.1 and near[pool.true_yield.values.argmax()]
+        highest = pool.true_yield.values.argmax()
+        assert near[highest] and float(pool.true_yield[highest] - pool.true_yield[near].min()) < 0.1
         assert explorer.state == "idle"
     """,
 }
