@@ -84,7 +84,11 @@ def make_folds(n: int, n_folds: int, seed: int | np.random.Generator | None) -> 
     """Fold of each candidate."""
     if isinstance(n_folds, bool) or not isinstance(n_folds, int) or not 2 <= n_folds <= n // 2:
         raise ParameterError(f"n_folds must be a whole number from 2 to {n // 2}; got {n_folds!r}.")
-    return np.asarray(np.random.default_rng(seed).permutation(n) % n_folds)
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ParameterError(f"seed must be a whole number of 0 or more, or None; got {seed!r}.") from None
+    return np.asarray(rng.permutation(n) % n_folds)
 
 
 def fit_predict(given: Given, chosen: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

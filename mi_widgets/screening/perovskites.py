@@ -54,7 +54,10 @@ def label_compounds(
     Raises
     ------
     DataError
-        Columns differ in length, a name is there twice, or ``perovskite`` holds other numbers.
+        Columns differ in length or hold something else than numbers, a name is there twice, or ``perovskite`` holds
+        other numbers.
+    LabelError
+        Another unit.
 
     Examples
     --------
@@ -62,8 +65,14 @@ def label_compounds(
     0.605
     """
     names = np.asarray(candidate, dtype=np.str_).reshape(-1)
-    columns = {n: np.asarray(v, dtype=float).reshape(-1)
-               for n, v in (("r_a", r_a), ("r_b", r_b), ("r_x", r_x), ("n_a", n_a))}  # fmt: skip
+    if units not in ("angstrom", "pm", "nm"):
+        raise LabelError(f"units of the radii must be 'angstrom', 'pm' or 'nm'; got {units!r}.")
+    columns = {}
+    for column, given in (("r_a", r_a), ("r_b", r_b), ("r_x", r_x), ("n_a", n_a)):
+        try:
+            columns[column] = np.asarray(given, dtype=float).reshape(-1)
+        except (TypeError, ValueError):
+            raise DataError(f"{column} must hold numbers, NaN where one is missing; got {given!r:.80}.") from None
     anions = np.asarray(anion, dtype=np.str_).reshape(-1)
     sizes = {n: v.size for n, v in columns.items()} | {"anion": anions.size}
     if set(sizes.values()) != {names.size}:

@@ -268,13 +268,21 @@ def build_stack(
     for name, value in (("gap", gap), ("vacuum", vacuum)):
         if not np.isfinite(value) or value < 0:
             raise ParameterError(f"{name} must be a length of 0 or more (angstrom); got {value!r}.")
+    for who, one in (("film", film), ("substrate", substrate)):
+        if "cell" not in one or "position" not in one:
+            raise DataError(f"the {who} needs 'position' and 'cell'; make it by mi_widgets.labels.label_structure.")
     if "n_film" not in match or match["n_film"].ndim or not int(match["n_film"]):
         raise DataError("build_stack needs one match: write match_lattices(film, substrate).isel(match=0).")
     base, base_cell = _repeat(substrate, match["substrate_cell"].values)
     layer, layer_cell = _repeat(film, match["film_cell"].values)
     gradient = np.linalg.solve(layer_cell, base_cell)
-    if np.abs(np.linalg.svd(gradient, compute_uv=False) - 1).max() > 0.3:
-        raise DataError("the structures have not the lattices of this match; match the cells that are given here.")
+    strain = np.sort(np.linalg.svd(gradient, compute_uv=False) - 1)
+    most, mean = float(match["strain_most"]), float(match["strain"])
+    if np.abs(strain - np.sort([most, 2 * mean - most])).max() > 2e-3:
+        raise DataError(
+            f"the structures have not the lattices of this match: the film would be strained by {100 * strain[0]:+.1f} "
+            f"and {100 * strain[1]:+.1f} %, not by {100 * most:+.1f} %. Match the cells that are given here."
+        )
     layer[:, :2] = layer[:, :2] @ gradient
     base[:, 2] -= base[:, 2].min()
     layer[:, 2] += base[:, 2].max() + gap - layer[:, 2].min()
@@ -333,7 +341,8 @@ def check_limits(limits: Mapping[str, float], n_matches: int | None) -> None:
     """Refuse limits that no search can use."""
     for name, high, unit in (("max_area", 2000.0, " angstrom^2"), ("max_strain", 0.3, ""), ("area_weight", 1e3, "")):
         value = limits[name]
-        if not np.isfinite(value) or not 0 <= value <= high:
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not number or not 0 <= value <= high:
             raise ParameterError(f"{name} must be a number from 0 to {high:g}{unit}; got {value!r}.")
     if n_matches is not None and (isinstance(n_matches, bool) or not isinstance(n_matches, int) or n_matches < 1):
         raise ParameterError(f"n_matches must be a whole number of 1 or more, or None; got {n_matches!r}.")

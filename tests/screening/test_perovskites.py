@@ -306,3 +306,10 @@ def test_options_are_checked(compounds: xr.Dataset) -> None:
         label_compounds(["a"], [1, 1], [1], [1], [1], ["O"])
     with pytest.raises(ParameterError, match="n_compounds"):
         make_perovskites(n_compounds=5)
+
+
+def test_columns_that_are_no_numbers_and_other_units_are_refused() -> None:
+    with pytest.raises(DataError, match="r_a must hold numbers"):
+        label_compounds(["x"], ["big"], [0.6], [1.4], [2], ["O"])
+    with pytest.raises(LabelError, match="'angstrom', 'pm' or 'nm'; got 'furlong'"):
+        label_compounds(["x"], [1.4], [0.6], [1.4], [2], ["O"], units="furlong")

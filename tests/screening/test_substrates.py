@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mi_widgets.datasets import make_layer
 from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.labels import label_structure
@@ -160,3 +161,15 @@ def test_no_coincidence_is_lost_where_the_film_is_squeezed(limit: float) -> None
 def test_wrong_input_is_refused(call, error, text) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_match_of_other_lattices_is_refused() -> None:
+    """MoS2 by a match with GaTe would strain the film by 22 %."""
+    match = match_lattices(4.06, 4.09).isel(match=0)
+    film, wrong = make_layer("germanene"), make_layer("MoS2")
+    with pytest.raises(DataError, match=r"strained by -22\.2 and -22\.2 %, not by \+0\.7 %"):
+        build_stack(film, wrong, match)
+    with pytest.raises(DataError, match="the film needs 'position' and 'cell'"):
+        build_stack(film.drop_vars("cell"), wrong, match)
+    with pytest.raises(ParameterError, match="max_area must be a number"):
+        match_lattices(4.06, 4.09, max_area="big")  # type: ignore[arg-type]

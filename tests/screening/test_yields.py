@@ -257,3 +257,9 @@ def test_scores_do_not_depend_on_units(catalysts: xr.Dataset) -> None:
 def test_numbers_of_catalysts_are_whole(n: Any) -> None:
     with pytest.raises(ParameterError, match="n_catalysts must be"):
         make_catalyst_yields(n_catalysts=n)
+
+
+@pytest.mark.parametrize("seed", [-3, "a"])
+def test_a_seed_that_is_none_is_told(catalysts: xr.Dataset, seed: Any) -> None:
+    with pytest.raises(ParameterError, match="seed must be a whole number"):
+        nested_error(catalysts.features, catalysts.logit_yield, max_features=1, seed=seed)
