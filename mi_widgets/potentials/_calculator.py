@@ -29,7 +29,8 @@ def make_calculator(potential: Any) -> Any:
             super().calculate(atoms, properties, system_changes)
             a: Any = self.atoms
             cell = np.asarray(a.cell)
-            found = self.potential._evaluate_one(Geometry(a.numbers, a.positions, cell, a.pbc))  # noqa: SLF001
+            geometry = Geometry(a.numbers, a.positions, cell, a.pbc)
+            found = self.potential._evaluate_one(geometry)  # noqa: SLF001
             energy = float(found.energy[0])
             self.results = {
                 "energy": energy,
@@ -38,6 +39,9 @@ def make_calculator(potential: Any) -> Any:
                 "forces": found.force,
                 "outside": found.outside.astype(np.int8),
             }
+            frames = self.potential._outside_frames([geometry])  # noqa: SLF001
+            if frames is not None:
+                self.results["outside_frame"] = int(frames[0])
             volume = abs(np.linalg.det(cell))
             if a.pbc.all() and volume > 0:
                 s = -found.virial[0] / volume

@@ -13,7 +13,7 @@ __all__ = ["error_dataset", "frame_sizes", "prediction_dataset"]
 _AXIS = ["x", "y", "z"]
 
 
-def prediction_dataset(snapshots: xr.Dataset, found: Any) -> xr.Dataset:
+def prediction_dataset(snapshots: xr.Dataset, found: Any, outside_frames: np.ndarray | None) -> xr.Dataset:
     """Name what a potential found; `found` is an Evaluation."""
     env, vector = ("environment",), ("environment", "axis")
     columns: dict[str, tuple[tuple[str, ...], Any, str, str]] = {
@@ -41,15 +41,11 @@ def prediction_dataset(snapshots: xr.Dataset, found: Any) -> xr.Dataset:
             {"units": "eV/angstrom^3", "long_name": "predicted stress, positive under tension"},
         )
         ds = ds.assign_coords(axis_2=("axis_2", _AXIS, {"long_name": "second Cartesian axis"}))
-    ds["outside"] = (
-        "environment",
-        found.outside.astype(np.int8),
-        {
-            "long_name": "outside the training domain",
-            "flag_values": np.array([0, 1], dtype=np.int8),
-            "flag_meanings": "inside outside",
-        },
-    )
+    flags = {"flag_values": np.array([0, 1], dtype=np.int8), "flag_meanings": "inside outside"}
+    ds["outside"] = (env, found.outside.astype(np.int8), {"long_name": "outside the training domain", **flags})
+    if outside_frames is not None:
+        text = "density outside that of the training frames"
+        ds["outside_frame"] = ("frame", outside_frames.astype(np.int8), {"long_name": text, **flags})
     if "axis" in ds.dims:
         ds = ds.assign_coords(axis=("axis", _AXIS, {"long_name": "Cartesian axis"}))
     along = (("frame",), ("environment",))  # what the snapshots call as we call a result is not put in its place

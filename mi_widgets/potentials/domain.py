@@ -1,14 +1,17 @@
 """The domain of the training data: which environments a learnt potential has seen the like of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from mi_widgets.potentials._features import Geometry
 
 __all__ = ["Domain"]
 
 _QUANTILE = 0.999
 _MARGIN = 1.25
+_DENSITY_MARGIN = 0.03
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class Domain:
     The distance of features G from the mean m is d^2 = (G - m)^T C^-1 (G - m) / n, with the covariance C of the
     training data, whose directions of no spread are given a little, and the number n of directions. An environment is
     outside where d exceeds 1.25 times the 99.9 % quantile of the training data. Two atoms too near each other show as
-    features far from all that was seen.
+    features far from all that was seen. Features of atoms tell little of the density of the whole: a frame whose number
+    of atoms per volume is more than 3 % beyond all training frames is outside as such.
 
     Parameters
     ----------
@@ -30,6 +34,8 @@ class Domain:
         Columns are eigenvectors of the covariance over the square root of their values.
     limit : (n_elements,)
         Largest distance that counts as inside.
+    density : (2,), optional
+        Lowest and highest number of atoms per volume of the training frames (1/angstrom^3); None where not known.
 
     References
     ----------
@@ -47,9 +53,10 @@ class Domain:
     mean: np.ndarray
     whiten: np.ndarray
     limit: np.ndarray
+    density: np.ndarray | None = None
 
     @classmethod
-    def of(cls, values: np.ndarray, numbers: np.ndarray) -> "Domain":
+    def of(cls, values: np.ndarray, numbers: np.ndarray, geometries: Sequence[Geometry] = ()) -> "Domain":
         """Domain of training data.
 
         Parameters
@@ -58,6 +65,8 @@ class Domain:
             Features.
         numbers : (n_env,)
             Atomic numbers.
+        geometries : sequence of Geometry
+            The frames, of whose densities note is taken.
 
         Returns
         -------
@@ -79,7 +88,7 @@ class Domain:
             whiten.append(w)
             distance = np.sqrt((((rows - centre) @ w) ** 2).mean(axis=1))
             limit.append(_MARGIN * max(float(np.quantile(distance, _QUANTILE)), 1e-9))
-        return cls(kinds, np.array(mean), np.array(whiten, dtype=np.float32), np.array(limit))
+        return cls(kinds, np.array(mean), np.array(whiten, dtype=np.float32), np.array(limit), _range(geometries))
 
     def distance(self, values: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distance from the training data, 1 at the border of the domain; infinite for an element never seen.
@@ -119,6 +128,25 @@ class Domain:
         """
         return np.asarray(~(self.distance(values, numbers) <= 1.0))
 
+    def outside_frames(self, geometries: Sequence[Geometry]) -> np.ndarray | None:
+        """Tell which frames have a density that was not learnt from.
+
+        Parameters
+        ----------
+        geometries : sequence of Geometry
+            Frames; those that do not repeat along all three vectors have no density and are inside.
+
+        Returns
+        -------
+        (n_frames,) bool, or None
+            None where the densities of the training frames are not known.
+        """
+        if self.density is None:
+            return None
+        low, high = self.density
+        found = _densities(geometries)
+        return np.asarray((found < low * (1 - _DENSITY_MARGIN)) | (found > high * (1 + _DENSITY_MARGIN)))
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays from which `from_arrays` makes the same domain.
 
@@ -126,7 +154,9 @@ class Domain:
         -------
         dict
         """
+        density = {} if self.density is None else {"domain_density": self.density}
         return {
+            **density,
             "domain_numbers": self.numbers,
             "domain_mean": self.mean,
             "domain_whiten": self.whiten,
@@ -146,4 +176,21 @@ class Domain:
         -------
         Domain
         """
-        return cls(*(np.asarray(arrays[f"domain_{name}"]) for name in ("numbers", "mean", "whiten", "limit")))
+        numbers, mean, whiten, limit = (
+            np.asarray(arrays[f"domain_{n}"]) for n in ("numbers", "mean", "whiten", "limit")
+        )
+        density = arrays.get("domain_density")
+        return cls(numbers, mean, whiten, limit, None if density is None else np.asarray(density))
+
+
+def _densities(geometries: Sequence[Geometry]) -> np.ndarray:
+    """Atoms per volume (1/angstrom^3); NaN where a frame does not repeat along all three vectors."""
+    volume = np.array([abs(np.linalg.det(g.cell)) if np.all(g.pbc) else np.nan for g in geometries])
+    sizes = np.array([len(g.numbers) for g in geometries])
+    return np.asarray(sizes / np.where(volume > 0, volume, np.nan))
+
+
+def _range(geometries: Sequence[Geometry]) -> np.ndarray | None:
+    found = _densities(geometries)
+    found = found[np.isfinite(found)]
+    return np.array([found.min(), found.max()]) if found.size else None

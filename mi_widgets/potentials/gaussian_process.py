@@ -218,7 +218,7 @@ class SparseGaussianProcess:
             numbers = np.array([SYMBOLS.index(e) for e in self.descriptor.elements])
             terms.insert(0, pair_terms(descriptors[0], numbers, own, _PAIR_SIZE))
         model = SumModel(tuple(zip(descriptors, terms, strict=True)), own, base_energies(data, own))
-        return model, Domain.of(features.values, features.numbers)
+        return model, Domain.of(features.values, features.numbers, data.geometries)
 
     def _kernel(
         self, values: np.ndarray, numbers: np.ndarray, own: np.ndarray, rng: np.random.Generator

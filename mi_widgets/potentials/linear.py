@@ -169,7 +169,7 @@ class LinearPotential:
             pairs = self.descriptors()[0]
             parts.insert(0, (pairs, pair_terms(pairs, numbers, own, _PAIR_SIZE)))
         model = SumModel(tuple(parts), own, base_energies(data, own))
-        domain = Domain.of(features.values, features.numbers)
+        domain = Domain.of(features.values, features.numbers, data.geometries)
         attrs = origin("potentials.LinearPotential.fit", "course of the fit", self.to_dict(), of=snapshots)
         noise = Noise(self.energy_noise, self.force_noise, self.virial_noise)
         yield from iter_sum_fit(

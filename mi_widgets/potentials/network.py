@@ -16,7 +16,7 @@ from mi_widgets.potentials._network_training import Schedule, Trainer, rmse
 from mi_widgets.potentials._network_uncertainty import Laplace, fit_laplace, force_rows
 from mi_widgets.potentials.descriptors import descriptor_from_dict
 from mi_widgets.potentials.domain import Domain
-from mi_widgets.potentials.potential import Evaluation, Potential
+from mi_widgets.potentials.potential import Evaluation, Potential, to_geometries
 from mi_widgets.runs import Part, Progress, collect
 
 __all__ = ["Network", "NetworkPotential"]
@@ -178,7 +178,7 @@ class Network:
         )
         trainer = Trainer(training, schedule, start.model, start.adam, start.epoch)
         course, best = start.course, start.best
-        domain = Domain.of(training.features.values, training.features.numbers)
+        domain = Domain.of(training.features.values, training.features.numbers, to_geometries(learn))
         weights = (self.energy_weight, self.force_weight)
 
         def so_far() -> NetworkPotential:

@@ -108,6 +108,11 @@ class Potential(ABC):
         """Energy, forces and virial of one structure, for molecular dynamics; a subclass may know a quicker way."""
         return self._evaluate([geometry], derivatives=True, uncertainty=False)
 
+    def _outside_frames(self, geometries: Sequence[Geometry]) -> np.ndarray | None:
+        """Which frames have a density that was not learnt from; None where that is not known."""
+        domain = getattr(self, "_domain", None)
+        return None if domain is None else domain.outside_frames(geometries)
+
     def predict(self, snapshots: xr.Dataset, *, forces: bool = True, uncertainty: bool = True) -> xr.Dataset:
         """Predict energies, forces and stress, with standard errors where the potential knows them.
 
@@ -126,7 +131,9 @@ class Potential(ABC):
             Over ``frame``: ``energy`` (eV), ``energy_stderr``, ``stress`` (frame, axis, axis_2; eV/angstrom^3; NaN
             without a cell). Over ``environment``: ``atomic_energy`` (eV), ``atomic_energy_stderr``, ``force``
             (environment, axis; eV/angstrom), ``force_stderr`` and ``outside`` (1 where the environment is outside the
-            training domain), with the coordinates ``element``, ``frame_of`` and ``atom_of``.
+            training domain), with the coordinates ``element``, ``frame_of`` and ``atom_of``. ``outside_frame`` (frame)
+            is 1 where the frame has a density that was not learnt from: there energies are far less certain than their
+            standard errors say.
 
         Raises
         ------
@@ -141,7 +148,7 @@ class Potential(ABC):
             self._evaluate(geometries[a:b], derivatives=forces, uncertainty=uncertainty)
             for a, b in _blocks([len(g.numbers) for g in geometries])
         ]
-        ds = prediction_dataset(found, _joined(parts))
+        ds = prediction_dataset(found, _joined(parts), self._outside_frames(geometries))
         given = {"kind": self.kind, "forces": forces, "uncertainty": uncertainty}
         ds.attrs = origin("potentials.Potential.predict", "predicted energies and forces", given, of=snapshots)
         return ds
@@ -182,7 +189,7 @@ class Potential(ABC):
         -------
         xarray.Dataset
             ``energy_stderr`` (frame), ``atomic_energy_stderr`` (environment), ``force_stderr`` (environment, axis) as
-            far as the potential knows them, and ``outside`` (environment).
+            far as the potential knows them, ``outside`` (environment) and ``outside_frame`` (frame).
 
         Raises
         ------
@@ -192,7 +199,7 @@ class Potential(ABC):
             An element is unknown to the potential.
         """
         ds = self.predict(snapshots, forces=forces)
-        names = ("energy_stderr", "atomic_energy_stderr", "force_stderr", "outside")
+        names = ("energy_stderr", "atomic_energy_stderr", "force_stderr", "outside", "outside_frame")
         return ds[[name for name in names if name in ds]]
 
     def errors(self, snapshots: xr.Dataset, *, level: float = 0.9) -> xr.Dataset:
@@ -234,7 +241,8 @@ class Potential(ABC):
         Returns
         -------
         ase.calculators.calculator.Calculator
-            Its ``results["outside"]`` is 1 for each atom outside the training domain.
+            Its ``results["outside"]`` is 1 for each atom outside the training domain, ``results["outside_frame"]`` 1
+            where the density is.
 
         Raises
         ------

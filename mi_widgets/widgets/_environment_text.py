@@ -30,6 +30,8 @@ def frame_text(data: xr.Dataset, result: xr.Dataset | None, frame: Any, inside: 
             names = ", ".join(f"{elements[inside][a]}{a}" for a in at[:2].tolist()) + (" …" if at.size > 2 else "")
             text = html.escape(f"{at.size} outside: {names}")
             out += f' <span class="mi-chip mi-chip-failed">{text}</span>'
+    if result is not None and "outside_frame" in result and bool(result["outside_frame"].sel(frame=frame)):
+        out += ' <span class="mi-chip mi-chip-failed">density outside the training domain</span>'
     return out
 
 

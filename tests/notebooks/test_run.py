@@ -39,6 +39,7 @@ CHECKS = {
         assert pushed_error[0] < -4 * stderr and abs(pushed_error[-1]) < 2 * stderr and 1.8 < flagged < 2
         assert abs(density["error (meV/atom)"][2]) < 5 and abs(density["error (meV/atom)"][1]) > 10
         assert density["atoms outside"][3] < 0.05 < density["atoms outside"][0]
+        assert density["frame outside"].tolist() == [1, 1, 0, 1, 1]
         assert explorer.state in ("running", "done")
     """,
     "00_start_here": """

@@ -12,14 +12,17 @@ from mi_widgets.datasets import load_silica_network, load_silica_snapshots
 from mi_widgets.errors import DataError, FileFormatError, LabelError, MIWidgetsWarning, ParameterError
 from mi_widgets.io import read_netcdf, write_netcdf
 from mi_widgets.potentials import (
+    LinearPotential,
     Network,
     NetworkPotential,
+    SparseGaussianProcess,
     SymmetryFunctions,
     choose_snapshots,
     describe,
     label_snapshots,
     load_potential,
     one_structure,
+    snapshots_from_ase,
     snapshots_from_trajectory,
     snapshots_to_ase,
     take_frames,
@@ -198,3 +201,53 @@ def test_changed_settings_are_noticed(bundled: NetworkPotential, tmp_path: Path)
         write_netcdf(changed, tmp_path / "c.nc", overwrite=True)
         with pytest.raises(FileFormatError, match="damaged"):
             load_potential(tmp_path / "c.nc")
+
+
+# ---- densities that were not learnt from
+
+
+def _scaled(snapshots: xr.Dataset, density: float) -> xr.Dataset:
+    """As if the density were another; the snapshots have 2.2 g/cm3."""
+    factor = (2.2 / density) ** (1 / 3)
+    out = snapshots.copy(deep=True)
+    for name in ("position", "cell"):
+        out[name] = out[name] * factor
+        out[name].attrs = snapshots[name].attrs
+    return out
+
+
+@pytest.mark.parametrize(("density", "flag"), [(1.9, 1), (2.2, 0), (2.57, 1)])
+def test_another_density_is_flagged(
+    bundled: NetworkPotential, three: xr.Dataset, density: float, flag: int, tmp_path: Path
+) -> None:
+    other = _scaled(three, density)
+    found = bundled.predict(other, forces=False)
+    assert found["outside_frame"].values.tolist() == [flag] * 3
+    write_netcdf(found, tmp_path / "a.nc")
+    xr.testing.assert_identical(read_netcdf(tmp_path / "a.nc"), found)
+    atoms = snapshots_to_ase(other)[0]
+    atoms.calc = bundled.calculator()
+    atoms.get_forces()
+    assert atoms.calc.results["outside_frame"] == flag
+    atoms.pbc = False  # no volume, no density
+    atoms.get_forces()
+    assert atoms.calc.results["outside_frame"] == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Network(SMALL, hidden=(3,), epochs=2, force_weight=0),
+        LinearPotential(SMALL, degree=1),
+        SparseGaussianProcess(SMALL, n_points=10),
+    ],
+)
+def test_all_potentials_know_their_densities(settings: object, tmp_path: Path) -> None:
+    snapshots = load_silica_snapshots()
+    several = [take_frames(snapshots, [k, k + 100, k + 200, k + 300]) for k in (0, 7)]
+    found = settings.fit(snapshots_from_ase([a for d, s in zip((2.0, 2.4), several, strict=True)
+                                             for a in snapshots_to_ase(_scaled(s, d))]))  # fmt: skip
+    loaded = load_potential(found.save(tmp_path / "a.nc"))
+    for density, flag in ((1.9, 1), (2.0, 0), (2.2, 0), (2.4, 0), (2.6, 1)):
+        one = _scaled(take_frames(snapshots, [3]), density)
+        assert loaded.predict(one, forces=False)["outside_frame"].item() == flag

@@ -242,7 +242,8 @@ def test_a_structure_is_predicted_too(bundled: NetworkPotential, few: xr.Dataset
         bundled.predict(one).force.values, bundled.predict(take_frames(few, [3])).force.values
     )
     assert float(bundled.atomic_energies(one).sum()) == pytest.approx(float(bundled.predict(one).energy[0]))
-    assert set(bundled.uncertainty(one)) == {"energy_stderr", "atomic_energy_stderr", "force_stderr", "outside"}
+    names = {"energy_stderr", "atomic_energy_stderr", "force_stderr", "outside", "outside_frame"}
+    assert set(bundled.uncertainty(one)) == names
 
 
 def test_predictions_can_be_written(trained: NetworkPotential, few: xr.Dataset, tmp_path: Path) -> None:
