@@ -27,7 +27,7 @@ def measure(kelvin, picoseconds):
     warm = run_md(melt, TTAM(), temperature=kelvin, n_steps=6000, every=6000, seed=int(kelvin))
     run = run_md(warm.isel(frame=-1), TTAM(), n_steps=int(1000 * picoseconds), every=5, ensemble="nve")
     einstein = structure.diffusion_coefficient(run, unwrapped=True, n_blocks=5, remove_drift=True)
-    kubo = structure.green_kubo_diffusion(run, reach=1000.0, n_blocks=5)
+    kubo = structure.green_kubo_diffusion(run, reach=2000.0, n_blocks=5)
     return float(run.temperature.mean()), einstein, kubo
 
 

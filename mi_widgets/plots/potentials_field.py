@@ -189,14 +189,20 @@ def threshold_lines(field: xr.Dataset, paths: xr.Dataset | None, z: float, direc
     """Lines of the energy at which the path goes through, in one slice."""
     if paths is None or not np.isfinite(float(paths["threshold"].sel(direction=direction))):
         return []
-    from contourpy import contour_generator
+    from bokeh.plotting.contour import contour_data
 
     plane = slice_values(field, z, "energy").transpose("y", "x")
     values = np.where(np.isfinite(plane.values), plane.values, 50.0)
-    lines = contour_generator(plane["x"].values, plane["y"].values, values).lines(
-        float(paths["threshold"].sel(direction=direction))
-    )
-    return [np.asarray(line) for line in lines]
+    level = float(paths["threshold"].sel(direction=direction))
+    found = contour_data(plane["x"].values, plane["y"].values, values, [level], want_fill=False, want_line=True)
+    if found.line_data is None:
+        return []
+    lines = []
+    for xs, ys in zip(found.line_data.xs, found.line_data.ys, strict=True):
+        both = np.column_stack([xs, ys])
+        breaks = np.flatnonzero(np.isnan(both[:, 0]))
+        lines += [piece[np.isfinite(piece[:, 0])] for piece in np.split(both, breaks)]
+    return [line for line in lines if len(line) > 1]
 
 
 def _width(field: xr.Dataset, axis: str) -> float:

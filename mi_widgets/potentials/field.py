@@ -108,6 +108,7 @@ def guest_field(
     --------
     >>> from mi_widgets.labels import label_structure
     >>> from ase.calculators.lj import LennardJones
+    >>> from mi_widgets.potentials import LennardJonesGuest
     >>> place = 4.0 * np.stack(np.meshgrid(*[np.arange(3)] * 3), -1).reshape(-1, 3)
     >>> argon = label_structure(place, ["Ar"] * 27, cell=12.0 * np.eye(3))
     >>> soft = LennardJonesGuest("He", {"Ar": 2.5}, {"Ar": 0.01}, cutoff=5.9)

@@ -39,11 +39,11 @@ class LennardJonesGuest:
     Examples
     --------
     >>> LennardJonesGuest().sigma
-    {'Si': 2.3, 'O': 2.1}
+    {'Si': 2.5, 'O': 2.3}
     """
 
     element: str = "Cu"
-    sigma: Mapping[str, float] = field(default_factory=lambda: {"Si": 2.3, "O": 2.1})
+    sigma: Mapping[str, float] = field(default_factory=lambda: {"Si": 2.5, "O": 2.3})
     epsilon: Mapping[str, float] = field(default_factory=lambda: {"Si": 0.05, "O": 0.15})
     cutoff: float = 6.0
 

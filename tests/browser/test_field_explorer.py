@@ -37,7 +37,7 @@ def test_the_whole_story(page: Page, lab: Server) -> None:
     step = page.locator(".mi-field", has_text="grid step").locator("input")
     step.fill("4")
     step.press("Enter")
-    expect(page.locator(".mi-message.mi-error")).to_contain_text("spacing must be a number from 0.15 up to 1")
+    expect(page.locator(".mi-message.mi-error")).to_contain_text("grid step must be a number from 0.15 up to 1")
     expect(step).to_have_value("1")
 
     references = page.locator(".mi-field", has_text="references").first.locator("input")

@@ -38,7 +38,7 @@ def small_field():
 
 @pytest.fixture(scope="module")
 def glass_field():
-    return potentials.guest_field(load_silica_glass(), spacing=0.75, n_references=60, n_refine=30, n_rounds=2)
+    return potentials.guest_field(load_silica_glass(), spacing=0.5, n_references=60, n_refine=30, n_rounds=2)
 
 
 def downhill(energy, force):
@@ -130,8 +130,8 @@ def test_band_finds_no_higher_pass_than_the_path(glass_field):
     paths = potentials.percolation_barriers(glass_field, n_draws=0).sel(direction="x")
     energy = paths.path_energy.dropna("point").values
     top = int(energy.argmax())
-    left = max(k for k in range(top) if energy[k] == energy[max(top - 5, 0) : top].min())
-    right = min(k for k in range(top + 1, len(energy)) if energy[k] == energy[top + 1 : top + 6].min())
+    left = max(top - 10, 0) + int(energy[max(top - 10, 0) : top].argmin())
+    right = top + 1 + int(energy[top + 1 : top + 11].argmin())
     place = paths.path_position.values
     band = potentials.nudged_band(glass_field, place[left], place[right], n_images=5, via=place[left + 1 : right])
     assert float(band.energy.max()) < energy.max() + 0.05
