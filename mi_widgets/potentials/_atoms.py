@@ -11,6 +11,9 @@ from mi_widgets.potentials._snapshot_ase import need_ase
 
 __all__ = ["Atoms", "atoms_of", "to_ase"]
 
+#: Other names of our units.
+_SAME = {"angstrom": ("Å",), "angstrom/fs": ("Å/fs", "angstrom / fs"), "u": ("amu", "Da", "unified_atomic_mass_unit")}
+
 
 class Atoms(NamedTuple):
     """One structure, or a trajectory with the frames first; angstrom, u, angstrom/fs.
@@ -23,6 +26,8 @@ class Atoms(NamedTuple):
     element : (n_atoms,) str
     mass : (n_atoms,)
     velocity : as position, or None
+    label : (n_atoms,), or None
+        Labels of the atoms.
     """
 
     position: np.ndarray
@@ -31,6 +36,7 @@ class Atoms(NamedTuple):
     element: np.ndarray
     mass: np.ndarray
     velocity: np.ndarray | None
+    label: np.ndarray | None = None
 
 
 def atoms_of(structure: xr.Dataset, *, who: str, frames: bool = False) -> Atoms:
@@ -54,11 +60,12 @@ def atoms_of(structure: xr.Dataset, *, who: str, frames: bool = False) -> Atoms:
         ("position", "angstrom", (*over, "atom", "axis")),
         ("cell", "angstrom", (*over, "cell_vector", "axis")),
         ("velocity", "angstrom/fs", (*over, "atom", "axis")),
+        ("mass", "u", ("atom",)),
     ):
         if name not in structure:
             continue
         given = structure[name].attrs.get("units")
-        if given not in (None, units, "Å", "Å/fs", "angstrom / fs"):
+        if given not in (None, units, *_SAME.get(units, ())):
             raise LabelError(f"{who}: {name} must be in {units}; it is in {given!r}. Convert it, and set its units.")
         array = structure[name].transpose(*[d for d in dims if d in structure[name].dims])
         values[name] = np.ascontiguousarray(array.values, dtype=float)
@@ -67,9 +74,12 @@ def atoms_of(structure: xr.Dataset, *, who: str, frames: bool = False) -> Atoms:
     element = np.asarray(structure["element"].values, dtype=np.str_)
     if element.size == 0:
         raise DataError(f"{who}: the structure has no atoms.")
-    mass = np.asarray(structure["mass"].values, dtype=float) if "mass" in structure else masses(element)
+    mass = values["mass"] if "mass" in values else masses(element)
+    if "mass" in values and not (mass > 0).all():
+        raise DataError(f"{who}: masses must be above 0 (u).")
     pbc = np.asarray(structure["pbc"].values, dtype=bool)
-    return Atoms(values["position"], values["cell"], pbc, element, mass, values.get("velocity"))
+    label = np.asarray(structure["atom"].values) if "atom" in structure.coords else None
+    return Atoms(values["position"], values["cell"], pbc, element, mass, values.get("velocity"), label)
 
 
 def to_ase(atoms: Atoms, *, who: str) -> Any:

@@ -55,6 +55,8 @@ class Record:
         n, atoms = self.n_frames, self.atoms
         clock = start + np.arange(n) * self.every * self.step
         ds = label_structure(self.position[:n], atoms.element, cell=atoms.cell, pbc=atoms.pbc, time=clock)
+        if atoms.label is not None:
+            ds["atom"] = ("atom", atoms.label, dict(ds["atom"].attrs))
         ds["position"].attrs["unwrapped"] = 1
         over = ("frame", "atom", "axis")
         units = {"velocity": "angstrom/fs", "force": "eV/angstrom"}

@@ -249,3 +249,14 @@ def test_langevin_at_zero_takes_energy_out(engine: str) -> None:
     kept = run_md(start, TTAM(engine=engine), every=30, **{**options, "ensemble": "nve"})
     total = [float((ds.energy + ds.kinetic_energy)[-1]) for ds in (md, kept)]
     assert total[0] < total[1] - 0.01
+
+
+def test_atoms_keep_their_labels_and_masses_are_checked() -> None:
+    start = make_silica_crystal("stishovite").assign_coords(atom=np.arange(100, 106))
+    assert run_md(start, TTAM(), n_steps=2, every=1).atom.values.tolist() == list(range(100, 106))
+    start["mass"] = ("atom", np.full(6, 4.7e-26), {"units": "kg"})
+    with pytest.raises(LabelError, match="mass must be in u"):
+        run_md(start, TTAM(), n_steps=2)
+    start["mass"] = ("atom", np.array([0.0, 1, 1, 1, 1, 1]), {"units": "u"})
+    with pytest.raises(DataError, match="masses must be above 0"):
+        run_md(start, TTAM(), n_steps=2)
