@@ -69,8 +69,9 @@ def load_substrates() -> pd.DataFrame:
 
     Examples
     --------
-    >>> load_substrates().loc["GaTe", ["a", "note"]].tolist()
-    [4.09, 'hexagonal, as thin films; the bulk is monoclinic; a from memory, not verified']
+    >>> table = load_substrates()
+    >>> float(table.a["InSe"]), table.source["InSe"], table.note["GaS"]
+    (4.005, 'Wikipedia, Indium(II) selenide: beta', 'a from memory, not verified')
     """
     table = pd.DataFrame.from_dict(_ROWS, orient="index", columns=list(_COLUMNS))
     table["van_der_waals"] = table["van_der_waals"].astype(bool)

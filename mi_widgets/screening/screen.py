@@ -11,8 +11,9 @@ from mi_widgets.errors import ParameterError
 from mi_widgets.history import origin
 from mi_widgets.runs import Part, Progress, collect
 from mi_widgets.screening._lattices import area
+from mi_widgets.screening._table_columns import table_columns
 from mi_widgets.screening.substrates import AREA_WEIGHT, MATCH_UNITS, check_limits, lattice_of, match_lattices
-from mi_widgets.screening.table import check_substrates, table_columns
+from mi_widgets.screening.table import check_substrates
 
 __all__ = ["STATUS", "iter_screen_substrates", "screen_substrates"]
 

@@ -11,7 +11,8 @@ from mi_widgets.errors import DataError, ParameterError
 from mi_widgets.history import origin
 from mi_widgets.labels import label_structure
 from mi_widgets.screening._lattices import area, plane_lattice, reduced, smallest_strain, supercells
-from mi_widgets.screening.table import check_substrates, names_of, table_columns
+from mi_widgets.screening._table_columns import names_of, table_columns
+from mi_widgets.screening.table import check_substrates
 
 __all__ = ["build_stack", "match_lattices", "rank_substrates"]
 

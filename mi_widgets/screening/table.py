@@ -5,17 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from mi_widgets.errors import DataError, ParameterError
 
-__all__ = ["check_substrates", "edit_substrates", "names_of", "table_columns"]
+__all__ = ["check_substrates", "edit_substrates"]
 
 _LENGTHS = ("a", "b")
-_COLUMN_UNITS = {"a": "angstrom", "b": "angstrom", "gamma": "degree", "band_gap": "eV", "work_function": "eV"}
-_KNOWN = (*_COLUMN_UNITS, "van_der_waals", "prototype", "elements", "source", "gap_source", "note")
 _LIMITS = {"a": (0.5, 100.0, "angstrom"), "b": (0.5, 100.0, "angstrom"), "gamma": (20.0, 160.0, "degrees"),
            "band_gap": (0.0, 30.0, "eV"), "work_function": (0.5, 10.0, "eV")}  # fmt: skip
+_KNOWN = (*_LIMITS, "van_der_waals", "prototype", "elements", "source", "gap_source", "note")
 
 
 def check_substrates(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,25 +136,3 @@ def _blank(table: pd.DataFrame) -> dict[str, Any]:
     """Values of a new row: not known."""
     kinds = {c: table[c].dtype.kind for c in table.columns}
     return {c: False if k == "b" else np.nan if k in "iuf" else "" for c, k in kinds.items()}
-
-
-def names_of(table: pd.DataFrame) -> np.ndarray:
-    """Names of the rows."""
-    return np.array([str(n) for n in table.index], dtype=np.str_)
-
-
-def table_columns(ds: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
-    """The Dataset with the columns of the table, row by row, over ``substrate``."""
-    for column in table.columns:
-        name = f"lattice_{column}" if column in ("a", "b", "gamma") else str(column)
-        if name in ds.variables or name in ds.dims:
-            raise DataError(f"column {column!r} of the table has a name that a result needs; call it otherwise.")
-        values = table[column].to_numpy()
-        if values.dtype.kind == "b":
-            values, attrs = values.astype(np.int8), {"units": "1"}
-        elif values.dtype.kind in "uif":
-            values, attrs = values.astype(float), {"units": _COLUMN_UNITS.get(str(column), "1")}
-        else:
-            values, attrs = np.array(["" if pd.isna(v) else str(v) for v in values], dtype=np.str_), {}
-        ds[name] = ("substrate", values, {**attrs, "long_name": str(column).replace("_", " ")})
-    return ds

@@ -107,6 +107,7 @@ def test_a_volcano_predicts_others_and_says_which_it_cannot_separate(fit: xr.Dat
     near = found.undecided == 1
     assert 1 < int(near.sum()) < 200
     assert float(others.logit_yield[near].min()) > float(others.logit_yield.max()) - 0.3
+    assert bool(near[others.logit_yield.values.argmax()])
     far = others.features.copy()
     far[5, 0] = 99.0
     assert int(evaluate_volcano(fit, far).outside[5]) == 1
