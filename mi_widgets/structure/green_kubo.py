@@ -24,9 +24,10 @@ def green_kubo_diffusion(
     .. math:: D = \frac{1}{d} \int_0^{t_\mathrm{max}} \langle v(0) \cdot v(t) \rangle \, dt
 
     the relation of Green and Kubo [1]_. The integral is taken by the trapezoidal rule up to `reach`: too early cuts the
-    slow part off (in molten silica at 3,900 K atoms rebound in their cages: the integral to 0.5 ps is 40 % too large,
-    that to 2 ps right), too late adds noise, so look at ``running`` for a plateau. The same run gives `diffusion_coefficient`
-    by Einstein's relation; where the two disagree by more than their errors the run is too short for either.
+    slow part off, too late adds noise, so look at ``running`` for a plateau. In molten silica at 3,900 K atoms rebound
+    in their cages: the integral to 0.5 ps is 40 % too large, that to 2 ps right. The same run gives
+    `diffusion_coefficient` by Einstein's relation; where the two disagree by more than their errors the run is too
+    short for either.
 
     Parameters
     ----------
