@@ -39,6 +39,7 @@ def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     if file.stat().st_size == 0:
         raise FileFormatError(f"{file.name} is empty (0 bytes). Copy or export it again.")
     try:
+        _check_counts(file)
         images = list(ase_io.iread(file, index=":", format="extxyz"))
     except Exception as error:  # damaged text can end in any exception inside ASE
         raise FileFormatError(
@@ -49,6 +50,19 @@ def read_images(path: str | os.PathLike[str]) -> tuple[list[Any], str]:
     if not images:
         raise FileFormatError(f"{file.name} holds no frame.")
     return images, file.name
+
+
+def _check_counts(file: Path) -> None:
+    """Raise where a frame says that it has more atoms than the file has bytes: ASE would look for them for days."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        while line := stream.readline():
+            if not line.strip().isdigit():
+                return  # ASE says what is wrong
+            if (n := int(line[:30])) > size - stream.tell():
+                raise ValueError(f"a frame says that it has {n} atoms")
+            for _ in range(n + 1):
+                stream.readline()
 
 
 def arrays_of(images: Any) -> dict[str, Any]:

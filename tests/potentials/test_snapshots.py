@@ -139,3 +139,10 @@ def test_no_energy_at_all(tmp_path: Path) -> None:
     file.write_text('1\nProperties=species:S:1:pos:R:3 note="x"\nH 0 0 0\n')
     with pytest.raises(DataError, match="no frame has an energy; the first have note"):
         read_snapshots(file)
+
+
+def test_a_count_of_atoms_that_the_file_cannot_hold(tmp_path: Path) -> None:
+    good = '2\nProperties=species:S:1:pos:R:3 energy=-1 pbc="F F F"\nH 0 0 0\nH 0 0 1\n'
+    (tmp_path / "a.xyz").write_text(good + good.replace("2\n", "99999999999\n", 1))
+    with pytest.raises(FileFormatError, match="99999999999 atoms"):
+        read_snapshots(tmp_path / "a.xyz")
