@@ -183,9 +183,11 @@ def ranking_columns(found: xr.Dataset, n: int) -> dict[str, dict[str, np.ndarray
     """Columns of the points of `plot_expression_ranking`."""
     one = found.isel(expression=slice(0, n))
     place, error = np.arange(1, one.sizes["expression"] + 1), 100 * one["cv_error"].values
-    told = one["separable"].values == 1 if "separable" in one else np.zeros(place.size, dtype=bool)
+    asked = "separable" in one
+    told = one["separable"].values == 1 if asked else np.zeros(place.size, dtype=bool)
+    first = "not told from the first" if asked else "compared"
     return {name: {"place": place[rows], "error": error[rows], "spread": 100 * one["cv_error_spread"].values[rows]}
-            for name, rows in (("not told from the first", ~told), ("worse than the first", told))}  # fmt: skip
+            for name, rows in ((first, ~told), ("worse than the first", told))}  # fmt: skip
 
 
 def plot_expression_ranking(found: xr.Dataset, *, n: int = 40, title: str = "") -> hv.Overlay:
@@ -203,7 +205,8 @@ def plot_expression_ranking(found: xr.Dataset, *, n: int = 40, title: str = "") 
     Returns
     -------
     holoviews.Overlay
-        Points with bars; the dashed line is ``nested_error``, the honest error of the search, where it is there.
+        Points with bars; the dashed line is ``nested_error``, the honest error of the search, where it is there. Up to
+        six are named below.
 
     Raises
     ------
@@ -232,8 +235,10 @@ def plot_expression_ranking(found: xr.Dataset, *, n: int = 40, title: str = "") 
             color=FIT_COLOR, line_dash="dashed", line_width=1.6, **_BOKEH
         )
         parts.append(whole)
+    names = [short(e) for e in found["expression"].values[:n]]
+    few = {"xticks": list(enumerate(names, 1)), "xlim": (0.5, len(names) + 0.5)} if len(names) <= 6 else {}
     return hv.Overlay(parts).opts(
-        title=plain(title), height=260, xlabel=rank.label, ylabel=share.label, legend_position="top", **_FRAME
+        title=plain(title), height=260, xlabel=rank.label, ylabel=share.label, legend_position="top", **few, **_FRAME
     )
 
 

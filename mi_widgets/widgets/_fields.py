@@ -53,10 +53,10 @@ def read(fields: tuple[ipw.Text, ipw.Text], what: str) -> list[float | None]:
     return [read_number(one.value, what) for one in fields]
 
 
-def read_number(text: str, what: str) -> float | None:
+def read_number(text: str, what: str, such_as: str = "284.5") -> float | None:
     """A number as it is typed, with a point or a comma; None for no text, `ParameterError` for anything else."""
     typed = text.strip().replace(",", ".")
     try:
         return float(typed) if typed else None
     except ValueError:
-        raise ParameterError(f"{what}: {text!r} is not a number; write one such as 284.5.") from None
+        raise ParameterError(f"{what}: {text!r} is not a number; write one such as {such_as}.") from None

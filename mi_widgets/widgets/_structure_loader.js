@@ -1,5 +1,6 @@
 // All that a view itself brings: a page keeps the code of every widget for ever, so the rest comes once for all of them.
-const shared = (globalThis.__mi_structures ??= { pages: new Set() }), WAIT_S = 60;
+const shared = (globalThis.__mi_structures ??= { pages: new Set() });
+const WAIT_S = 600;  // while other cells run, the kernel answers nobody
 
 function load(model) {
   return (shared[VERSION] ??= new Promise((resolve, reject) => {
@@ -19,8 +20,10 @@ function load(model) {
 
 function render({ model, el }) {
   let close, gone = false;
-  load(model).then((draw) => { if (!gone) close = draw({ model, el }); }, (error) => { el.textContent = error.message; });
-  return () => { gone = true; close?.(); };
+  const waiting = setTimeout(() => { el.textContent = "Waiting for the kernel …"; }, 1500);
+  load(model).finally(() => { clearTimeout(waiting); el.textContent = ""; }).then(
+    (draw) => { if (!gone) close = draw({ model, el }); }, (error) => { el.textContent = error.message; });
+  return () => { gone = true; clearTimeout(waiting); close?.(); };
 }
 
 export default { render };

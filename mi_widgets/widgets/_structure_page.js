@@ -2,7 +2,7 @@
 const mine = (globalThis.__mi_structures ??= { pages: new Set() });
 const TYPES = { position: Float32Array, parent: Int32Array, image: Uint8Array, bonds: Int32Array, edges: Float32Array, rgb: Uint8Array,
   values: Float32Array, radius: Float32Array, codes: Int16Array };
-const GIVE_UP_MS = 60000, WAIT_MS = 1500;
+const GIVE_UP_MS = 600000, WAIT_MS = 1500;  // while other cells run, the kernel answers nobody
 
 function typed(name, buffer) {
   const bytes = buffer.buffer ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : new Uint8Array(buffer);

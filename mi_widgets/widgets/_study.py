@@ -19,6 +19,8 @@ from mi_widgets.widgets._view import View
 
 __all__ = ["Field", "Study", "beside", "row", "stack", "tabs"]
 
+_COUNTED = ("candidate", "feature")  # dimensions that are things, not axes
+
 
 def row(*widgets: ipw.Widget) -> ipw.HBox:
     """Widgets in a row that wraps, such as buttons."""
@@ -261,7 +263,8 @@ class Study(Explorer):
 
     def _sizes_text(self) -> str:
         """How much data there is, for the header."""
-        return " × ".join(f"{n:,} {dim}" for dim, n in getattr(self.data, "sizes", {}).items())
+        sizes = getattr(self.data, "sizes", {})
+        return " × ".join(f"{n:,} {dim}{'s' * (dim in _COUNTED and n != 1)}" for dim, n in sizes.items())
 
     def _header_shown(self) -> None:
         name = html.escape(shorten(self._data_title(), 140, placeholder=" …"))

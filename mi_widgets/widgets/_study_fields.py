@@ -168,7 +168,8 @@ class StudyControls(ipw.HBox):
             return
         one = self._fields[name]
         try:
-            self._on_change({name: one.check(_parsed(one, typed))})
+            value = replace(one, name=one.label or name).check(_parsed(one, typed))  # by the name on the page
+            self._on_change({name: value})
         except ParameterError as error:
             self.set(self._params)
             self._on_error(error)
@@ -179,7 +180,8 @@ def _parsed(one: Field, typed: Any) -> Any:
         return None if one.optional and not typed.strip() else typed
     if one.kind not in ("number", "integer"):
         return typed
-    value = read_number(typed, one.label)
+    example = next((v for v in (one.default, one.low, 1.5) if isinstance(v, (int, float))), 1.5)
+    value = read_number(typed, one.label, f"{example:g}")
     if value is None and not one.optional:
         raise ParameterError(f"{one.label} is empty; write a number such as {one.default:g}.")
     return int(value) if value is not None and one.kind == "integer" and value == int(value) else value

@@ -51,7 +51,7 @@ class EditRow(ipw.HBox):
         """Name and values of a new substrate, or `ParameterError` with what to write instead."""
         values: dict[str, Any] = {"van_der_waals": bool(self.layered.value)}
         for key, widget, label in (("a", self.a, "a"), ("b", self.b, "b"), ("gamma", self.gamma, "γ")):
-            number = read_number(widget.value, label)
+            number = read_number(widget.value, label, "120" if key == "gamma" else "4.06")
             if number is not None:
                 values[key] = number
         name = self.name.value.strip()

@@ -1,7 +1,8 @@
 // The page side of View: one Bokeh document in one widget. Patches travel in batches, with binary buffers, without echo.
 const shared = (globalThis.__mi_widgets ??= {});
 shared.bokeh ??= {};
-const WAIT_MS = 1500, GIVE_UP_MS = 60000, UNANSWERED_MS = 2000;
+const WAIT_MS = 1500, UNANSWERED_MS = 2000;
+const GIVE_UP_MS = 600000;  // while other cells run, the kernel answers nobody
 
 const bytesOf = (b) => (b.buffer ? new Uint8Array(b.buffer, b.byteOffset, b.byteLength) : new Uint8Array(b));
 const bufferOf = (b) => bytesOf(b).slice().buffer;

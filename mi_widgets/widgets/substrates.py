@@ -335,7 +335,7 @@ class SubstrateExplorer(Study):
     def _length_typed(self, number: int, typed: str) -> None:
         name = self._names[number]
         try:
-            value = read_number(typed, f"a of {name}")
+            value = read_number(typed, f"a of {name}", "4.06")
             if value is None:
                 raise ParameterError(f"a of {name} is empty; write a number such as 4.09.")
             self._change(name, {"a": value})

@@ -59,7 +59,7 @@ def test_forms_points_sliders_a_cancelled_run_and_a_reload(page: Page, lab: Serv
     field = page.locator(".mi-controls input[type=text]").first  # theta0
     field.fill("-5")
     field.press("Enter")
-    expect(page.locator(".mi-error")).to_contain_text("theta0 must be a number from 20 up to 5000")
+    expect(page.locator(".mi-error")).to_contain_text("θ₀ must be a number from 20 up to 5000")
     field.fill("800")
     field.press("Enter")
     expect(page.locator(".mi-error")).to_have_count(0)
