@@ -126,9 +126,9 @@ def switch(r: np.ndarray, on: float, off: float) -> tuple[np.ndarray, np.ndarray
 def make_table(term: PairTerm, alpha: float, cutoff: float, n: int, shell: float, *, cut: bool) -> np.ndarray:
     """U and U' of what is summed over pairs, at n distances from 0 to the cutoff.
 
-    That is the guarded term less what the reciprocal sums hold: charges times erf(alpha r) / r and, unless dispersion is
-    `cut`, dispersion times P(3, (alpha r)**2) / r**6 with the incomplete gamma function P. It is switched off in a shell
-    below the cutoff.
+    That is the guarded term less what the reciprocal sums hold: charges times erf(alpha r) / r and, unless dispersion
+    is `cut`, dispersion times P(3, (alpha r)**2) / r**6 with the incomplete gamma function P. It is switched off in a
+    shell below the cutoff.
     """
     from scipy.special import erf, gammainc
 
