@@ -27,6 +27,7 @@ class Record:
     step: float
     target: np.ndarray  # temperature aimed at, for each frame (K)
     keep: Sequence[str]
+    whole_moves: bool = False  # the thermostat pushes the centre of mass too
 
     def __post_init__(self) -> None:
         n, shape = len(self.target), self.atoms.position.shape
@@ -34,7 +35,7 @@ class Record:
         self.position = np.empty((n, *shape))
         self.extra = {name: np.empty((n, *shape)) for name in ("velocity", "force") if name in self.keep}
         self.energy, self.kinetic = np.full(n, np.nan), np.full(n, np.nan)
-        self.n_free = max(1, 3 * shape[0] - 3)
+        self.n_free = max(1, 3 * shape[0] - 3 * (not self.whole_moves))
         self.outside: list[np.ndarray] = []
 
     def add(self, loop: Loop) -> None:

@@ -72,9 +72,10 @@ def run_md(
     xarray.Dataset
         A trajectory from time 0 on: ``position`` (frame, atom, axis) in angstrom, not wrapped into the cell;
         ``velocity`` in angstrom/fs and ``force`` in eV/angstrom as `keep` says; ``energy`` (potential),
-        ``kinetic_energy`` (frame) in eV; ``temperature`` (frame) in K, of 3 N - 3 degrees of freedom; coordinates
-        ``time`` in fs, ``target_temperature`` in K. ``outside`` (frame, atom) where the potential tells which atoms
-        have left its training domain since the frame before. ``status``: ``ok``, ``unfinished`` (cancelled) or
+        ``kinetic_energy`` (frame) in eV; ``temperature`` (frame) in K, of 3 N - 3 degrees of freedom, 3 N where
+        ``langevin`` pushes the centre of mass too; coordinates ``time`` in fs, ``target_temperature`` in K. ``outside``
+        (frame, atom) where the potential tells which atoms have left its training domain since the frame before.
+        ``status``: ``ok``, ``unfinished`` (cancelled) or
         ``exploded``, with the frames up to then.
 
     Raises
@@ -183,7 +184,7 @@ def _parts(
     attrs: Mapping[str, str],
 ) -> Iterator[Part]:
     loop = make_loop(forces, atoms, velocity, mass, rng, who="run_md")
-    record = Record(atoms, every, clock.step, target[::every], keep)
+    record = Record(atoms, every, clock.step, target[::every], keep, whole_moves=clock.ensemble == "langevin")
     record.add(loop)
     total, first = len(target) - 1, 0
     for done in run_frames(loop, record, target[1:] * BOLTZMANN, clock):

@@ -65,6 +65,7 @@ def test_thermostats_give_the_canonical_ensemble(ensemble: str, free: int) -> No
     ).isel(frame=slice(100, None))  # fmt: skip
     thermal = BOLTZMANN * 500
     assert float(run.kinetic_energy.mean()) == pytest.approx(free * thermal / 2, rel=0.03)
+    assert (run.temperature * free * BOLTZMANN / 2).values == pytest.approx(run.kinetic_energy.values)
     if ensemble == "langevin":
         assert float(run.energy.mean()) == pytest.approx(free * thermal / 2, rel=0.05)
     assert float(run.kinetic_energy.std()) == pytest.approx(np.sqrt(free / 2) * thermal, rel=0.2)
