@@ -216,6 +216,7 @@ def test_the_first_fit_does_not_wait_for_the_compiler(tmp_path: Path) -> None:
     """With nothing compiled the NumPy engine works before numba is so much as imported."""
     code = """
         import sys
+        sys.modules["sparse"] = None  # xarray imports it where it is installed, and it imports numba
         from mi_widgets import datasets, peaks
         spectra = datasets.make_spectral_map(shape=(2, 2), seed=1).spectra
         first = next(part for part in peaks.iter_fit_peaks(spectra, n_peaks=1, lineshape="gaussian") if part.done)
